@@ -1,0 +1,37 @@
+"""The table of built-in components: the core's own plugin."""
+
+from __future__ import annotations
+
+from minidl_core.hookspecs import hookimpl
+from minidl_core.registry import Registrar
+
+
+@hookimpl
+def minidl_register_components(registry: Registrar) -> None:
+    registry.layer("linear", "minidl_core.nn.linear:Linear", summary="fully connected layer, y = x W + b")
+    registry.layer("relu", "minidl_core.nn.activations:ReLU", summary="max(x, 0)")
+    registry.layer("tanh", "minidl_core.nn.activations:Tanh", summary="hyperbolic tangent")
+    registry.layer("sigmoid", "minidl_core.nn.activations:Sigmoid", summary="1 / (1 + exp(-x))")
+    registry.layer("sequential", "minidl_core.nn.sequential:Sequential", summary="one layer after the other: a-b-c")
+
+    registry.loss("mse", "minidl_core.losses.mse:MSE", summary="mean squared error")
+    registry.loss("mae", "minidl_core.losses.mae:MAE", summary="mean absolute error")
+
+    registry.optimizer("sgd", "minidl_core.optim.sgd:SGD", summary="stochastic gradient descent, w -= lr g")
+
+    initializers = "minidl_core.nn.initializers"
+    registry.initializer("kaiming_uniform", f"{initializers}:KaimingUniform", summary="uniform, scaled by fan-in")
+    registry.initializer("xavier_uniform", f"{initializers}:XavierUniform", summary="uniform, by fan-in and fan-out")
+    registry.initializer("xavier_normal", f"{initializers}:XavierNormal", summary="normal, by fan-in and fan-out")
+    registry.initializer("normal", f"{initializers}:Normal", summary="normal of a given mean and deviation")
+    registry.initializer("zeros", f"{initializers}:Zeros", summary="all zero")
+
+    datasets = "minidl_core.data.toy"
+    registry.dataset("disk", f"{datasets}:Disk", summary="points inside and outside a disk: the report's data")
+    registry.dataset("moons", f"{datasets}:Moons", summary="two interleaved half circles")
+    registry.dataset("spirals", f"{datasets}:Spirals", summary="interleaved spiral arms, one a class")
+    registry.dataset("xor", f"{datasets}:Xor", summary="the sign of a product: opposite quadrants alike")
+    registry.dataset("circles", f"{datasets}:Circles", summary="a circle within a circle")
+
+    registry.metric("accuracy", "minidl_core.metrics:Accuracy", summary="the share of rows classified rightly")
+    registry.metric("r2", "minidl_core.metrics:R2", summary="the share of the target's variance explained")

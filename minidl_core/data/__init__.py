@@ -1,0 +1,8 @@
+"""Tables in, tensors out: readers, toy datasets, splits, preprocessing, batches."""
+
+from minidl_core.data.readers import read_table
+from minidl_core.data.source import open_data
+from minidl_core.data.table import Table
+from minidl_core.data.toy import Circles, Dataset, Disk, Moons, Spirals, Xor
+
+__all__ = ["Circles", "Dataset", "Disk", "Moons", "Spirals", "Table", "Xor", "open_data", "read_table"]

@@ -1,0 +1,44 @@
+"""Features (and numeric targets) of mean 0 and deviation 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Standardization:
+    """The mean and deviation of each column of the training part, `[*rounds, 1, F]`, float64."""
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def fit(cls, values: Tensor) -> Self:
+        """Those of `values`, `[*rounds, N, F]`; a constant column is divided by 1."""
+        mean = values.mean(-2, keepdim=True)
+        std = values.std(-2, keepdim=True, correction=0)
+        # Of a constant column rounding may leave a deviation that is not quite 0.
+        constant = std <= 1e-12 * mean.abs()
+        return cls(mean, std.masked_fill(constant, 1.0))
+
+    def apply(self, values: Tensor) -> Tensor:
+        """`[*rounds, N, F]`, or `[N, F]` for all rounds alike."""
+        return (values - self.mean) / self.std
+
+    def revert(self, values: Tensor) -> Tensor:
+        """Back in the units that the columns had."""
+        return values * self.std + self.mean
+
+    def to_lists(self) -> dict[str, list[object]]:
+        """For a model's header."""
+        return {"mean": self.mean.squeeze(-2).tolist(), "std": self.std.squeeze(-2).tolist()}
+
+    @classmethod
+    def from_lists(cls, lists: dict[str, list[object]]) -> Self:
+        """From a model's header."""
+        mean, std = (torch.tensor(lists[name], dtype=torch.float64).unsqueeze(-2) for name in ("mean", "std"))
+        return cls(mean, std)

@@ -1,0 +1,101 @@
+"""The base classes of all losses."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from minidl_core.errors import ShapeError
+from minidl_core.nn.saved import saved
+from minidl_core.spec.component import Component
+
+
+class Loss(Component):
+    """The mean loss of each round, `forward`, and its gradient with respect to the outputs, `backward`.
+
+    Outputs are `[*rounds, N, F]`. Targets are of the same shape, or class labels `[*rounds, N]`, integers from 0.
+    Nothing is ever broadcast: a target of another shape is a ShapeError that says both.
+    """
+
+    kind: ClassVar[str] = "loss"
+
+    decision_threshold: ClassVar[float] = 0.5
+    """Above which the output of a model with a single one means class 1."""
+
+    @abstractmethod
+    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """The loss of each round, `[*rounds]`: the mean over its rows, weighted by `sample_weight` `[*rounds, N]`."""
+
+    @abstractmethod
+    def backward(self) -> Tensor:
+        """The gradient of each round's loss with respect to its last outputs; CallOrderError before `forward`."""
+
+    def encode(self, labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
+        """Class labels as the targets that this loss compares with: one-hot unless a loss says otherwise."""
+        return encode_labels(labels, outputs, dtype)
+
+
+class ElementwiseLoss(Loss):
+    """The mean, over batch and features, of a function of each output y and its target t.
+
+    A subclass gives the function, `value`, and its derivative with respect to y, `derivative`.
+    """
+
+    share: Tensor | float = saved()
+
+    @abstractmethod
+    def value(self, y: Tensor, t: Tensor) -> Tensor:
+        """The loss of each element; keeps what `derivative` needs."""
+
+    @abstractmethod
+    def derivative(self) -> Tensor:
+        """The derivative of each element's loss with respect to its output."""
+
+    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        if is_labels(output, target):
+            target = self.encode(target, output.shape[-1], output.dtype)
+        if target.shape != output.shape or output.dim() < 2:
+            raise ShapeError(
+                f"output {list(output.shape)} and target {list(target.shape)} must both be [*rounds, batch, features], "
+                "or the target integer labels [*rounds, batch]"
+            )
+        self.share = row_share(output, sample_weight) / output.shape[-1]
+        return (self.value(output, target) * self.share).sum((-2, -1))
+
+    def backward(self) -> Tensor:
+        return self.derivative() * self.share
+
+
+def is_labels(output: Tensor, target: Tensor) -> bool:
+    """Whether a target is class labels `[*rounds, N]` for outputs `[*rounds, N, F]`."""
+    return target.shape == output.shape[:-1] and not target.is_floating_point()
+
+
+def encode_labels(labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
+    """One-hot targets, `[*, N] -> [*, N, outputs]`; for a single output the label itself, 0 or 1.
+
+    Raises ShapeError for a label that has no output.
+    """
+    most = max(outputs, 2)
+    if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < most:
+        raise ShapeError(
+            f"labels from {int(labels.min())} to {int(labels.max())} need {int(labels.max()) + 1} outputs, "
+            f"the model has {outputs}"
+        )
+    if outputs == 1:
+        return labels.unsqueeze(-1).to(dtype)
+    return (labels.unsqueeze(-1) == torch.arange(outputs, device=labels.device)).to(dtype)
+
+
+def row_share(output: Tensor, sample_weight: Tensor | None) -> Tensor | float:
+    """What each row counts in its round's mean: 1/N, or w / Σ w as `[*rounds, N, 1]`."""
+    if sample_weight is None:
+        return 1 / max(output.shape[-2], 1)
+    if sample_weight.shape != output.shape[:-1]:
+        raise ShapeError(
+            f"sample_weight {list(sample_weight.shape)} must have one weight a row, {list(output.shape[:-1])}"
+        )
+    return (sample_weight / sample_weight.sum(-1, keepdim=True)).unsqueeze(-1)

@@ -1,0 +1,66 @@
+"""How good predictions are, one number a round."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from minidl_core.errors import ShapeError
+from minidl_core.spec.component import Component
+
+
+class Metric(Component):
+    """Compares outputs `[*rounds, N, F]` with targets, and gives one number a round, `[*rounds]`."""
+
+    kind: ClassVar[str] = "metric"
+
+    @abstractmethod
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor: ...
+
+
+class Accuracy(Metric):
+    """The share of rows whose class is predicted rightly.
+
+    The predicted class is the greatest of several outputs; with a single one it is 1 above the threshold, else 0.
+    Targets are labels `[*rounds, N]`, or one-hot `[*rounds, N, F]`.
+    """
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        self.threshold = threshold
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        if target.shape == output.shape:
+            target = predicted_classes(target, 0.5)
+        if target.shape != output.shape[:-1]:
+            raise ShapeError(
+                f"output {list(output.shape)} needs labels {list(output.shape[:-1])} or one-hot targets of its own "
+                f"shape, got {list(target.shape)}"
+            )
+        return (predicted_classes(output, self.threshold) == target).to(torch.float64).mean(-1)
+
+
+class R2(Metric):
+    """The coefficient of determination, 1 - Σ(t - y)² / Σ(t - t̄)²; the mean over the targets where there are several.
+
+    For a target that is constant: 1 where it is met exactly, else 0. Source: Draper and Smith, Applied Regression
+    Analysis (1998), p. 33.
+    """
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        if target.shape != output.shape:
+            raise ShapeError(f"output {list(output.shape)} and target {list(target.shape)} must have the same shape")
+        output, target = output.double(), target.double()
+        residual = ((target - output) ** 2).sum(-2)
+        total = ((target - target.mean(-2, keepdim=True)) ** 2).sum(-2)
+        constant = (residual == 0).double()
+        return torch.where(total > 0, 1 - residual / total, constant).mean(-1)
+
+
+def predicted_classes(output: Tensor, threshold: float) -> Tensor:
+    """The class that each row's outputs mean, `[*, N, F] -> [*, N]`."""
+    if output.shape[-1] == 1:
+        return (output.squeeze(-1) > threshold).long()
+    return output.argmax(-1)

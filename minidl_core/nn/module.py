@@ -1,0 +1,110 @@
+"""The base class of all layers."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from minidl_core.errors import ArgumentError, require
+from minidl_core.nn.parameter import FlatParameters, Parameter
+from minidl_core.registry import NAME
+from minidl_core.spec.component import Component
+
+
+class Module(Component):
+    """A layer: a formula, `forward`, and its derivative, `backward`.
+
+    Every tensor is `[*rounds, batch, *features]`. A formula written with `@`, `.mT`, `sum(-2)` and elementwise
+    operations serves any number of rounds at once, since the round axes stand in front.
+
+    Parameters are attributes of type `Parameter`, and layers within are attributes of type `Module`.
+    """
+
+    kind: ClassVar[str] = "layer"
+
+    input_argument: ClassVar[str | None] = None
+    """The argument that is the size of the input (along `input_axis`), which `_` takes from the layer before."""
+    input_axis: ClassVar[int] = -1
+    output_argument: ClassVar[str | None] = None
+    """The argument that is the size of the output, which `_` in the last layer takes from the data."""
+
+    label: str | None = None
+    _flat: FlatParameters | None = None
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """The output for the input `x`; keeps what `backward` needs."""
+
+    @abstractmethod
+    def backward(self, dy: Tensor) -> Tensor:
+        """The gradient of the loss with respect to the last input, given `dy`, that with respect to the output.
+
+        Sets the gradients of the parameters (and does not add to them). Raises CallOrderError before `forward`.
+        """
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the output for one example of this shape, without batch and rounds.
+
+        Raises ShapeError where the layer does not take it.
+        """
+        return shape
+
+    def operations(self, shape: tuple[int, ...]) -> int:
+        """How many additions and multiplications (or other functions) `forward` takes for one example."""
+        return math.prod(self.output_shape(shape))
+
+    # -- parameters -----------------------------------------------------------------------------------------
+
+    def param(self) -> list[tuple[Tensor, Tensor]] | None:
+        """The pairs of value and gradient of each parameter; None where there are none."""
+        return [(parameter.value, parameter.grad) for parameter in self.named_parameters().values()] or None
+
+    def update_param(self, lr: float) -> None:
+        """One plain step of gradient descent on the module's own parameters: w -= lr g."""
+        for value, grad in self.param() or []:
+            value.sub_(lr * grad)
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """Every parameter by its place in the model: `0.weight`, `hidden.2.bias`."""
+        named = {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+        seen = {id(self)}
+        for name, child in self.children():
+            if id(child) in seen:
+                raise ArgumentError(f"{child!r} stands in the model twice; build a second one")
+            seen.add(id(child))
+            for inner, parameter in child.named_parameters().items():
+                named[f"{name}.{inner}"] = parameter
+        if len({id(parameter) for parameter in named.values()}) < len(named):
+            raise ArgumentError("a layer stands in the model twice; build a second one")
+        return named
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The layers directly within this one, by name."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+
+    @property
+    def parameters(self) -> FlatParameters:
+        """The parameters of the model as one flat tensor. Ask the whole model for it, not a layer within."""
+        if self._flat is None or not self._flat.holds(self.named_parameters().values()):
+            self._flat = FlatParameters(self.named_parameters())
+        return self._flat
+
+    def initialize(
+        self, seeds: Sequence[int], *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    ) -> Self:
+        """Draw new weights, those of each round from its own seed; several seeds give a leading round axis."""
+        self._flat = FlatParameters(self.named_parameters(), seeds=seeds, dtype=dtype, device=device)
+        return self
+
+    def labelled(self, label: str) -> Self:
+        """Give the layer a name within its chain: `hidden:linear(2,25)`."""
+        require("label", label, NAME.fullmatch(label) is not None, "lower case letters, digits and _")
+        self.label = label
+        return self

@@ -1,0 +1,132 @@
+"""What a model learns: one flat tensor, and named views into it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from minidl_core.errors import RequestError, ShapeError
+from minidl_core.nn.initializers import Initializer
+from minidl_core.seeding import generator
+from minidl_core.spec.limits import MAX_PARAMETERS
+
+
+class Parameter:
+    """A view into a model's flat values and gradients, `[*rounds, *shape]`.
+
+    A layer declares its parameters with their shapes; memory comes with the first use: that of the whole model
+    where a model is initialized, or that of this parameter alone.
+    """
+
+    def __init__(self, shape: tuple[int, ...], init: Initializer, fan_in: int, fan_out: int) -> None:
+        self.shape, self.init, self.fan_in, self.fan_out = shape, init, fan_in, fan_out
+        self._value: Tensor | None = None
+        self._grad: Tensor | None = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has in one round."""
+        return math.prod(self.shape)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it has memory, and so values."""
+        return self._value is not None
+
+    @property
+    def value(self) -> Tensor:
+        """`[*rounds, *shape]`"""
+        if self._value is None:
+            self.bind(torch.empty(self.shape), torch.zeros(self.shape))
+            self.draw([None])
+        return self._value  # type: ignore[return-value]
+
+    @property
+    def grad(self) -> Tensor:
+        """`[*rounds, *shape]`; assigning writes into the flat gradient. Raises ShapeError on any other shape."""
+        if self._grad is None:
+            _ = self.value
+        return self._grad  # type: ignore[return-value]
+
+    @grad.setter
+    def grad(self, grad: Tensor) -> None:
+        if grad.shape != self.grad.shape:
+            raise ShapeError(f"a gradient of shape {list(grad.shape)} for a parameter of {list(self.grad.shape)}")
+        self.grad.copy_(grad)
+
+    def bind(self, value: Tensor, grad: Tensor) -> None:
+        """Take these as its memory."""
+        self._value, self._grad = value, grad
+
+    def draw(self, generators: Sequence[Generator | None]) -> None:
+        """Draw new values, those of each round from its own generator."""
+        rounds = self.value.reshape(-1, *self.shape) if self.value.dim() > len(self.shape) else self.value.unsqueeze(0)
+        for value, random in zip(rounds, generators, strict=True):
+            value.copy_(self.init(self.shape, self.fan_in, self.fan_out, random))
+
+
+class FlatParameters:
+    """All parameters of a model: `values` and `grads`, both `[*rounds, P]`, one row a round.
+
+    Args:
+        named: the parameters by name, in the order in which they lie in a row. Their present values are kept where
+            `seeds` is not given.
+        seeds: one a round, to draw new values from; several seeds give a round axis.
+        dtype, device: of both tensors.
+    """
+
+    def __init__(
+        self,
+        named: dict[str, Parameter],
+        *,
+        seeds: Sequence[int] | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.named = named
+        rounds = (len(seeds),) if seeds is not None and len(seeds) > 1 else ()
+        size = sum(parameter.size for parameter in named.values())
+        if math.prod(rounds) * size > MAX_PARAMETERS:
+            raise RequestError(
+                f"{math.prod(rounds)} rounds of {size} parameters are more than {MAX_PARAMETERS:.0e} numbers; "
+                "train fewer rounds at once or a smaller model"
+            )
+        self.values = torch.zeros(*rounds, size, dtype=dtype, device=device)
+        self.grads = torch.zeros_like(self.values)
+        present = {name: p.value for name, p in named.items() if p.is_bound} if seeds is None else {}
+        for name, value, grad in self._views():
+            named[name].bind(value, grad)
+        if seeds is None:
+            for name, parameter in named.items():
+                if name in present:
+                    parameter.value.copy_(present[name])
+                else:
+                    parameter.draw([None])
+        else:
+            generators = [generator(seed, "weights") for seed in seeds]
+            for parameter in named.values():
+                parameter.draw(generators)
+
+    @property
+    def rounds(self) -> tuple[int, ...]:
+        """The round axes: `()` for a model without, else `(R,)`."""
+        return tuple(self.values.shape[:-1])
+
+    def holds(self, parameters: Iterable[Parameter]) -> bool:
+        """Whether these are views into this memory still."""
+        start = self.values.untyped_storage().data_ptr()
+        return all(p.is_bound and p.value.untyped_storage().data_ptr() == start for p in parameters)
+
+    def _views(self) -> Iterable[tuple[str, Tensor, Tensor]]:
+        start = 0
+        for name, parameter in self.named.items():
+            part = slice(start, start + parameter.size)
+            start = part.stop
+            yield (
+                name,
+                self.values[..., part].view(*self.rounds, *parameter.shape),
+                self.grads[..., part].view(*self.rounds, *parameter.shape),
+            )

@@ -1,0 +1,39 @@
+"""The base class of all optimizers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from minidl_core.nn.parameter import FlatParameters
+from minidl_core.spec.component import Component
+
+
+class Optimizer(Component):
+    """Updates flat values `w` from flat gradients `g`, both `[*rounds, P]`.
+
+    What it remembers is `steps`, how many it has taken, and named tensors in `state`, each as large as `w`: all
+    that must be saved to go on later.
+    """
+
+    kind: ClassVar[str] = "optimizer"
+    steps: int = 0
+
+    @abstractmethod
+    def step(self, parameters: FlatParameters) -> None:
+        """One update of `parameters.values` in place, from `parameters.grads`."""
+
+    def remembered(self, name: str, parameters: FlatParameters, initial: float = 0.0) -> Tensor:
+        """A tensor of the state, as large as the values; made at its first use."""
+        if name not in self.state:
+            self.state[name] = torch.full_like(parameters.values, initial)
+        return self.state[name]
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """What is remembered from step to step, by name."""
+        state: dict[str, Tensor] = self.__dict__.setdefault("_state", {})
+        return state

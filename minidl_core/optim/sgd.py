@@ -1,0 +1,24 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from minidl_core.errors import require
+from minidl_core.nn.parameter import FlatParameters
+from minidl_core.optim.optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """w -= lr g.
+
+    Args:
+        lr: the learning rate, greater than 0.
+
+    Source: Robbins and Monro 1951, Annals of Mathematical Statistics 22(3).
+    """
+
+    def __init__(self, lr: float = 0.1) -> None:
+        require("lr", lr, lr > 0, "greater than 0")
+        self.lr = lr
+
+    def step(self, parameters: FlatParameters) -> None:
+        parameters.values -= self.lr * parameters.grads

@@ -1,0 +1,166 @@
+"""Names -> components, with where each one came from."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from minidl_core.errors import PluginError, UnknownNameError
+from minidl_core.nearest import did_you_mean
+
+KINDS = ("layer", "loss", "optimizer", "initializer", "dataset", "metric", "schedule")
+CORE = "core"
+"""The name of the core as a plugin: the built-in `linear` is `core.linear` too."""
+
+NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
+RESERVED = ("true", "false", "none")
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Who brings a component: the plugin's name, its distribution and that distribution's version."""
+
+    plugin: str
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One name of one kind, and what it stands for."""
+
+    kind: str
+    name: str
+    target: str
+    """`package.module:Class`, the place where the class is defined."""
+    summary: str
+    provider: Provider
+
+    @property
+    def qualified_name(self) -> str:
+        return f"{self.provider.plugin}.{self.name}"
+
+    def load(self) -> type[Any]:
+        """Import the class. Raises PluginError, with what to do, where the target is not what was promised."""
+        module_name, class_name = self.target.split(":")
+        try:
+            component: type[Any] = getattr(importlib.import_module(module_name), class_name)
+        except Exception as error:
+            raise PluginError(
+                f"{self.kind} '{self.name}' of {self.provider.distribution} {self.provider.version} cannot be "
+                f"imported from '{self.target}': {type(error).__name__}: {error}"
+            ) from error
+        if getattr(component, "kind", None) != self.kind:
+            raise PluginError(f"'{self.target}' is registered as a {self.kind} but is not a subclass of that kind")
+        if f"{component.__module__}:{component.__qualname__}" != self.target:
+            raise PluginError(
+                f"'{self.target}' is registered from where it is imported; register it from where it is defined: "
+                f"'{component.__module__}:{component.__qualname__}'"
+            )
+        return component
+
+
+class Registrar:
+    """What a plugin's hook is given: it collects the plugin's registrations until all of them are known."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.registrations: list[Registration] = []
+
+    def layer(self, name: str, target: str, *, summary: str) -> None:
+        """Register a subclass of `minidl_core.nn.Module`."""
+        self._add("layer", name, target, summary)
+
+    def loss(self, name: str, target: str, *, summary: str) -> None:
+        """Register a subclass of `minidl_core.losses.Loss`."""
+        self._add("loss", name, target, summary)
+
+    def optimizer(self, name: str, target: str, *, summary: str) -> None:
+        """Register a subclass of `minidl_core.optim.Optimizer`."""
+        self._add("optimizer", name, target, summary)
+
+    def initializer(self, name: str, target: str, *, summary: str) -> None:
+        """Register a subclass of `minidl_core.nn.Initializer`."""
+        self._add("initializer", name, target, summary)
+
+    def dataset(self, name: str, target: str, *, summary: str) -> None:
+        """Register a subclass of `minidl_core.data.Dataset`."""
+        self._add("dataset", name, target, summary)
+
+    def metric(self, name: str, target: str, *, summary: str) -> None:
+        """Register a subclass of `minidl_core.metrics.Metric`."""
+        self._add("metric", name, target, summary)
+
+    def _add(self, kind: str, name: str, target: str, summary: str) -> None:
+        if not isinstance(name, str) or not NAME.fullmatch(name) or name in RESERVED:
+            raise PluginError(
+                f"invalid {kind} name {name!r}: a name is lower case, [a-z][a-z0-9_]*, and not {', '.join(RESERVED)}"
+            )
+        if not isinstance(target, str) or not TARGET.fullmatch(target):
+            raise PluginError(f"invalid target {target!r} of {kind} '{name}': write 'package.module:Class'")
+        if any((known.kind, known.name) == (kind, name) for known in self.registrations):
+            raise PluginError(f"{kind} '{name}' is registered twice by the same plugin")
+        self.registrations.append(Registration(kind, name, target, summary, self.provider))
+
+
+class Registry:
+    """All registered components. Which of them a name means never depends on the order they came in."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, str], list[Registration]] = defaultdict(list)
+        self._targets: dict[str, Registration] = {}
+
+    def commit(self, registrations: Iterable[Registration]) -> None:
+        """Take all that one plugin brings."""
+        for registration in registrations:
+            self._names[registration.kind, registration.name].append(registration)
+            self._names[registration.kind, registration.qualified_name].append(registration)
+            self._targets.setdefault(registration.target, registration)
+
+    def components(self, kind: str | None = None, plugin: str | None = None) -> list[Registration]:
+        """Everything registered, by kind (in the order of KINDS), name and plugin."""
+        found = (
+            registration
+            for (_, name), registrations in self._names.items()
+            for registration in registrations
+            if name == registration.name
+            and kind in (None, registration.kind)
+            and plugin in (None, registration.provider.plugin, registration.provider.distribution)
+        )
+        return sorted(found, key=lambda r: (KINDS.index(r.kind), r.name, r.provider.plugin))
+
+    def names(self, kind: str) -> list[str]:
+        """The bare names of a kind, sorted."""
+        return sorted({registration.name for registration in self.components(kind)})
+
+    def find(self, kind: str, name: str) -> Registration:
+        """What `name`, bare or qualified, stands for. Raises UnknownNameError with what to write instead."""
+        found = self._names.get((kind, name), [])
+        if len(found) > 1:
+            found = [one for one in found if one.provider.plugin == CORE] or found
+        if len(found) == 1:
+            return found[0]
+        if found:
+            choices = " or ".join(sorted(f"'{one.qualified_name}'" for one in found))
+            raise UnknownNameError(f"{kind} '{name}' is brought by several plugins; write {choices}")
+        raise UnknownNameError(f"unknown {kind} '{name}'; {did_you_mean(name, self.names(kind))}")
+
+    def name_of(self, component: type[Any]) -> str | None:
+        """The name to write for a class: bare where that is enough, else qualified; None if not registered."""
+        registration = self.of(component)
+        if registration is None:
+            return None
+        try:
+            bare_is_enough = self.find(registration.kind, registration.name) is registration
+        except UnknownNameError:
+            bare_is_enough = False
+        return registration.name if bare_is_enough else registration.qualified_name
+
+    def of(self, component: type[Any]) -> Registration | None:
+        """The registration of a class, or None."""
+        return self._targets.get(f"{component.__module__}:{component.__qualname__}")

@@ -1,0 +1,129 @@
+"""The syntax tree. `str` of a node is its canonical text; spans take no part in equality."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Span(NamedTuple):
+    """Where a node stands in its text: `text[start:end]`."""
+
+    start: int
+    end: int
+
+
+NOWHERE = Span(0, 0)
+"""The span of a node that was made from a component and not read from a text."""
+
+
+def _span() -> Any:
+    return field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A number, a string, true, false or none."""
+
+    value: int | float | str | bool | None
+    span: Span = _span()
+
+    def __str__(self) -> str:
+        if self.value is None or isinstance(self.value, bool):
+            return str(self.value).lower()
+        if isinstance(self.value, str):
+            return json.dumps(self.value, ensure_ascii=False)
+        if isinstance(self.value, float) and self.value.is_integer() and abs(self.value) < 1e16:
+            return str(int(self.value))
+        return repr(self.value)
+
+
+@dataclass(frozen=True)
+class Hole:
+    """`_`, the size that fits."""
+
+    span: Span = _span()
+
+    def __str__(self) -> str:
+        return "_"
+
+
+@dataclass(frozen=True)
+class ListValue:
+    """`[1, 2, 3]`"""
+
+    values: tuple[Value, ...]
+    span: Span = _span()
+
+    def __str__(self) -> str:
+        return f"[{','.join(map(str, self.values))}]"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """`value` or `name=value`"""
+
+    name: str | None
+    value: Value
+    span: Span = _span()
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}" if self.name else str(self.value)
+
+
+@dataclass(frozen=True)
+class Call:
+    """`name` or `name(arguments)`"""
+
+    name: str
+    arguments: tuple[Argument, ...] = ()
+    span: Span = _span()
+    name_span: Span = _span()
+
+    def __str__(self) -> str:
+        return f"{self.name}({','.join(map(str, self.arguments))})" if self.arguments else self.name
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A place where nothing could be read; the problem has been noted."""
+
+    span: Span = _span()
+
+    def __str__(self) -> str:
+        return "?"
+
+
+@dataclass(frozen=True)
+class Item:
+    """`label:unit*repeat`"""
+
+    unit: Call | Chain | Broken
+    label: str | None = None
+    repeat: int = 1
+    span: Span = _span()
+
+    def __str__(self) -> str:
+        unit = f"({self.unit})" if isinstance(self.unit, Chain) else str(self.unit)
+        return (f"{self.label}:" if self.label else "") + unit + (f"*{self.repeat}" if self.repeat != 1 else "")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """`item-item-item`"""
+
+    items: tuple[Item, ...]
+    span: Span = _span()
+
+    def __str__(self) -> str:
+        return "-".join(map(str, self.items))
+
+    def lone_name(self) -> str | None:
+        """The name, where the whole chain is one bare name: `tanh` may be a layer or a word among several."""
+        [first, *more] = self.items
+        plain = not more and first.label is None and first.repeat == 1 and isinstance(first.unit, Call)
+        return first.unit.name if plain and isinstance(first.unit, Call) and not first.unit.arguments else None
+
+
+Value = Literal | Hole | ListValue | Chain

@@ -1,0 +1,20 @@
+"""The training loop, rounds, and what comes out: a trained model with its figures, and its file."""
+
+from minidl_core.training.experiment import Training, train
+from minidl_core.training.loop import fit
+from minidl_core.training.model_file import load_model, save_model
+from minidl_core.training.report import accuracy, train_model_SGD
+from minidl_core.training.statistics import Statistics
+from minidl_core.training.trained_model import TrainedModel
+
+__all__ = [
+    "Statistics",
+    "TrainedModel",
+    "Training",
+    "accuracy",
+    "fit",
+    "load_model",
+    "save_model",
+    "train",
+    "train_model_SGD",
+]

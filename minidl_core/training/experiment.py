@@ -1,0 +1,178 @@
+"""A whole training, from data to figures: many rounds as one computation."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from minidl_core.data import Dataset, Table, open_data
+from minidl_core.data.readers import read_table_like
+from minidl_core.data.rounds import RoundData, draw, separate, split
+from minidl_core.data.standardization import Standardization
+from minidl_core.errors import DivergedError, RequestError, ShapeError
+from minidl_core.losses import Loss
+from minidl_core.nn import Sequential
+from minidl_core.optim import Optimizer
+from minidl_core.seeding import round_seeds
+from minidl_core.spec import build_model
+from minidl_core.training.loop import OnEpoch, fit
+from minidl_core.training.statistics import Statistics
+from minidl_core.training.threads import threads_for, use_threads
+from minidl_core.training.trained_model import TrainedModel
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training gave."""
+
+    trained: TrainedModel
+    optimizer: Optimizer
+    batch_size: int
+    history: Tensor
+    """The loss of each epoch done, `[epochs, *rounds]`."""
+    seconds: float
+    """Wall time of the training loop."""
+    train: dict[str, Statistics]
+    test: dict[str, Statistics] | None
+    interrupted: bool
+    """Whether it was stopped before its last epoch ended."""
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were done."""
+        return len(self.history)
+
+
+def train(
+    model: Sequential | str,
+    data: Dataset | Table | str,
+    *,
+    target: str | None = None,
+    task: str | None = None,
+    test: Table | str | None = None,
+    test_fraction: float = 0.2,
+    loss: Loss | str = "mse",
+    optimizer: Optimizer | str = "sgd",
+    epochs: int = 100,
+    batch_size: int = 32,
+    rounds: int = 1,
+    seed: int = 0,
+    dtype: str = "float32",
+    threads: int | None = None,
+    on_epoch: OnEpoch | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Training:
+    """Train a model on data, in several rounds at once, and measure each round on data that it was not trained on.
+
+    Round r is the run of its own with seed `seed + r`: its seed alone decides its data (the sample of a dataset, or the
+    rows held out of a table), its first weights and its batches. Features are standardized with the mean and deviation
+    of the round's training part, and so is a numeric target.
+
+    Args:
+        model: a spec, or layers; its weights are drawn anew.
+        data: a dataset or its spec, `disk(n=500)`; a table, or the path of one.
+        target: the column of the file to predict.
+        task: `classification` or `regression`, where the file's target could be either.
+        test: a table to test on, or its path. Without it a dataset draws a test sample of its own size, and of a table
+            the part `test_fraction` is held out.
+        epochs, batch_size: how often all rows are used, and how many at once.
+        dtype: `float32` or `float64`.
+        threads: None takes one for networks so small that more would lose, else all that torch has.
+        on_epoch, stop: see `fit`.
+
+    Raises:
+        DivergedError: when the loss becomes NaN or infinite; its `training` is what there was before.
+    """
+    for name, value in ("epochs", epochs), ("batch_size", batch_size), ("rounds", rounds), ("threads", threads):
+        if value is not None and value < 1:
+            raise RequestError(f"{name} must be at least 1, got {value}")
+    if dtype not in DTYPES:
+        raise RequestError(f"dtype must be one of {', '.join(DTYPES)}, got '{dtype}'")
+    seeds = round_seeds(seed, rounds)
+    criterion, updates = Loss.of(loss), Optimizer.of(optimizer)
+    round_data = _round_data(data, target, task, test, test_fraction, seeds)
+    trained = _untrained(model, round_data, criterion, seeds, DTYPES[dtype])
+    examples = trained.prepare(round_data.train)
+
+    def finished(history: Tensor, seconds: float) -> Training:
+        return Training(
+            trained,
+            updates,
+            batch_size,
+            history,
+            seconds,
+            train=trained.evaluate(round_data.train),
+            test=trained.evaluate(round_data.test) if round_data.test else None,
+            interrupted=len(history) < epochs,
+        )
+
+    rows = math.prod(trained.rounds) * min(batch_size, examples.features.shape[-2])
+    operations = rows * trained.model.operations(tuple(examples.features.shape[-1:]))
+    with use_threads(threads or threads_for(operations)):
+        start = time.perf_counter()
+        try:
+            history = fit(
+                trained.model,
+                examples,
+                criterion,
+                updates,
+                epochs=epochs,
+                batch_size=batch_size,
+                seeds=seeds,
+                on_epoch=on_epoch,
+                stop=stop,
+            )
+        except DivergedError as error:
+            error.training = finished(error.history, time.perf_counter() - start)
+            raise
+        return finished(history, time.perf_counter() - start)
+
+
+def _round_data(
+    data: Dataset | Table | str,
+    target: str | None,
+    task: str | None,
+    test: Table | str | None,
+    test_fraction: float,
+    seeds: Sequence[int],
+) -> RoundData:
+    """The training and the test part of each round."""
+    source = open_data(data, target, task) if isinstance(data, str) else data
+    if test is None:
+        return draw(source, seeds) if isinstance(source, Dataset) else split(source, test_fraction, seeds)
+    if isinstance(source, Dataset):
+        raise RequestError("a dataset draws its own test sample; leave the test data out")
+    if isinstance(test, str):
+        test = read_table_like(test, source.feature_names, source.target_name, source.classes)
+    return separate(source, test)
+
+
+def _untrained(
+    model: Sequential | str, data: RoundData, loss: Loss, seeds: Sequence[int], dtype: torch.dtype
+) -> TrainedModel:
+    """The model that fits the data, with new weights and the preprocessing of each round."""
+    input_shape = (len(data.feature_names),)
+    outputs: tuple[int, ...] = (1,) if data.classes is None else (len(data.classes),)
+    if data.classes is not None and len(data.classes) == 2:
+        outputs = (2, 1)  # two classes may also be told apart by a single output
+    if isinstance(model, str):
+        model = build_model(model, input_shape, outputs)
+    elif (given := model.output_shape(input_shape)) not in [(size,) for size in outputs]:
+        raise ShapeError(f"the model gives {list(given)} but the data needs {' or '.join(map(str, outputs))} outputs")
+    return TrainedModel(
+        model.initialize(seeds, dtype=dtype),
+        loss,
+        data.feature_names,
+        data.target_name,
+        data.classes,
+        features=Standardization.fit(data.train.features),
+        target=Standardization.fit(data.train.target) if data.classes is None else None,
+        seeds=tuple(seeds),
+    )

@@ -1,0 +1,27 @@
+"""How many threads a training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+SMALL_STEP = 20_000_000
+"""Multiplications and additions of one forward pass over a batch of all rounds, below which one thread is fastest."""
+
+
+def threads_for(operations: int) -> int:
+    """The threads for a step whose forward pass takes so many operations."""
+    return 1 if operations < SMALL_STEP else torch.get_num_threads()
+
+
+@contextmanager
+def use_threads(threads: int) -> Iterator[None]:
+    """Compute with so many threads, and afterwards with as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,75 @@
+"""A model with all that is needed to use it on new data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from minidl_core.data.rounds import Examples
+from minidl_core.data.standardization import Standardization
+from minidl_core.losses import Loss
+from minidl_core.metrics import R2, Accuracy, predicted_classes
+from minidl_core.nn import Sequential
+from minidl_core.training.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Layers, the loss that they were trained for, preprocessing, and the names of columns and classes."""
+
+    model: Sequential
+    loss: Loss
+    feature_names: tuple[str, ...]
+    target_name: str
+    classes: tuple[str, ...] | None
+    """The names of the classes; None where the target is a value."""
+    features: Standardization
+    target: Standardization | None
+    """How target values were scaled; None for classes."""
+    seeds: tuple[int, ...]
+    """The seed of each round."""
+
+    @property
+    def rounds(self) -> tuple[int, ...]:
+        """The round axes: `()` or `(R,)`."""
+        return self.model.parameters.rounds
+
+    def prepare(self, examples: Examples) -> Examples:
+        """Features and targets as the model and the loss take them."""
+        values = self.model.parameters.values
+        inputs = self.features.apply(examples.features).to(values)
+        if self.target is not None:
+            return Examples(inputs, self.target.apply(examples.target).to(values))
+        [outputs] = self.model.output_shape(tuple(inputs.shape[-1:]))
+        return Examples(inputs, self.loss.encode(examples.target, outputs, values.dtype))
+
+    def evaluate(self, examples: Examples) -> dict[str, Statistics]:
+        """The loss, and accuracy (classes) or R² (values), of each round."""
+        prepared = self.prepare(examples)
+        output = self.model.forward(prepared.features)
+        target = self._for_each_round(prepared.target)
+        found = {"loss": self.loss.forward(output, target)}
+        if self.classes is None:
+            found["r2"] = R2()(output, target)
+        else:
+            metric = Accuracy(self.loss.decision_threshold)
+            found["accuracy"] = metric(output, self._for_each_round(examples.target))
+        return {name: Statistics.of(values) for name, values in found.items()}
+
+    def _for_each_round(self, target: Tensor) -> Tensor:
+        """A target, values `[*, N, F]` or labels `[*, N]`, with the model's round axes."""
+        own = 2 if target.is_floating_point() else 1
+        return target.expand(*self.rounds, *target.shape[-own:])
+
+    def predict(self, features: Tensor) -> list[str] | list[float]:
+        """The class or the value for each row of features `[N, F]`: that of the mean output over all rounds."""
+        inputs = self.features.apply(features).to(self.model.parameters.values)
+        output = self.model.forward(inputs).double()
+        if self.target is not None:
+            output = self.target.revert(output)
+        output = output.mean(0) if self.rounds else output
+        if self.classes is None:
+            values: list[float] = output.squeeze(-1).tolist()
+            return values
+        return [self.classes[label] for label in predicted_classes(output, self.loss.decision_threshold).tolist()]
