@@ -41,6 +41,8 @@ class PluginReport:
 
 @dataclass(frozen=True)
 class LoadedPlugins:
+    """What is registered, and a report on each plugin, the core first."""
+
     registry: Registry
     reports: list[PluginReport]
 
@@ -59,9 +61,9 @@ def registry() -> Registry:
 def load_plugins(entry_points: Iterable[metadata.EntryPoint], environment: Mapping[str, str]) -> LoadedPlugins:
     """Load the core's own components and those of `entry_points`, in an order that depends on their names alone."""
     found = Registry()
-    reports = []
     core = Provider(CORE, CORE_DISTRIBUTION, metadata.version(CORE_DISTRIBUTION))
-    found.commit(_registrations(core, builtins))
+    reports = [PluginReport(core, builtins.__name__, "ok", components=tuple(_registrations(core, builtins)))]
+    found.commit(reports[0].components)
     for entry_point in sorted(entry_points, key=lambda e: (e.name, _provider(e).distribution, e.value)):
         report = _load(entry_point, environment)
         found.commit(report.components)
@@ -78,9 +80,11 @@ def _load(entry_point: metadata.EntryPoint, environment: Mapping[str, str]) -> P
     provider = _provider(entry_point)
     if why_not := _disabled(provider, environment):
         return PluginReport(provider, entry_point.value, "disabled", why_not)
-    if unmet := _unmet_requirement(entry_point):
-        return PluginReport(provider, entry_point.value, "incompatible", unmet)
     try:
+        if unmet := _unmet_requirement(entry_point):
+            return PluginReport(provider, entry_point.value, "incompatible", unmet)
+        if provider.plugin == CORE:
+            raise PluginError(f"the plugin name '{CORE}' is taken; an entry point must have another")
         registrations = _registrations(provider, entry_point.load())
     except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
@@ -107,7 +111,7 @@ def _provider(entry_point: metadata.EntryPoint) -> Provider:
     distribution = entry_point.dist
     if distribution is None:
         return Provider(entry_point.name, "(no distribution)", "")
-    return Provider(entry_point.name, distribution.name, distribution.version)
+    return Provider(entry_point.name, distribution.name or "(no name)", distribution.version or "(no version)")
 
 
 def _disabled(provider: Provider, environment: Mapping[str, str]) -> str:

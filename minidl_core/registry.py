@@ -50,12 +50,12 @@ class Registration:
         module_name, class_name = self.target.split(":")
         try:
             component: type[Any] = getattr(importlib.import_module(module_name), class_name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.kind} '{self.name}' of {self.provider.distribution} {self.provider.version} cannot be "
                 f"imported from '{self.target}': {type(error).__name__}: {error}"
             ) from error
-        if getattr(component, "kind", None) != self.kind:
+        if not isinstance(component, type) or getattr(component, "kind", None) != self.kind:
             raise PluginError(f"'{self.target}' is registered as a {self.kind} but is not a subclass of that kind")
         if f"{component.__module__}:{component.__qualname__}" != self.target:
             raise PluginError(
@@ -113,14 +113,14 @@ class Registry:
 
     def __init__(self) -> None:
         self._names: dict[tuple[str, str], list[Registration]] = defaultdict(list)
-        self._targets: dict[str, Registration] = {}
+        self._targets: dict[str, list[Registration]] = defaultdict(list)
 
     def commit(self, registrations: Iterable[Registration]) -> None:
         """Take all that one plugin brings."""
         for registration in registrations:
             self._names[registration.kind, registration.name].append(registration)
             self._names[registration.kind, registration.qualified_name].append(registration)
-            self._targets.setdefault(registration.target, registration)
+            self._targets[registration.target].append(registration)
 
     def components(self, kind: str | None = None, plugin: str | None = None) -> list[Registration]:
         """Everything registered, by kind (in the order of KINDS), name and plugin."""
@@ -132,7 +132,7 @@ class Registry:
             and kind in (None, registration.kind)
             and plugin in (None, registration.provider.plugin, registration.provider.distribution)
         )
-        return sorted(found, key=lambda r: (KINDS.index(r.kind), r.name, r.provider.plugin))
+        return sorted(found, key=lambda r: (KINDS.index(r.kind), r.name, r.provider.plugin, r.provider.distribution))
 
     def names(self, kind: str) -> list[str]:
         """The bare names of a kind, sorted."""
@@ -146,15 +146,19 @@ class Registry:
         if len(found) == 1:
             return found[0]
         if found:
-            choices = " or ".join(sorted(f"'{one.qualified_name}'" for one in found))
-            raise UnknownNameError(f"{kind} '{name}' is brought by several plugins; write {choices}")
-        raise UnknownNameError(f"unknown {kind} '{name}'; {did_you_mean(name, self.names(kind))}")
+            choices = sorted({f"'{one.qualified_name}'" for one in found})
+            advice = f"write {' or '.join(choices)}"
+            if len(choices) == 1:
+                distributions = sorted(one.provider.distribution for one in found)
+                advice = f"disable one of them with MINIDL_DISABLE_PLUGINS: {' or '.join(distributions)}"
+            raise UnknownNameError(f"{kind} '{name}' is brought by several plugins; {advice}")
+        qualified = [registration.qualified_name for registration in self.components(kind)]
+        raise UnknownNameError(
+            f"unknown {kind} '{name}'; {did_you_mean(name, qualified if '.' in name else self.names(kind))}"
+        )
 
-    def name_of(self, component: type[Any]) -> str | None:
-        """The name to write for a class: bare where that is enough, else qualified; None if not registered."""
-        registration = self.of(component)
-        if registration is None:
-            return None
+    def name_to_write(self, registration: Registration) -> str:
+        """The name that means this registration: bare where that is enough, else qualified."""
         try:
             bare_is_enough = self.find(registration.kind, registration.name) is registration
         except UnknownNameError:
@@ -162,5 +166,8 @@ class Registry:
         return registration.name if bare_is_enough else registration.qualified_name
 
     def of(self, component: type[Any]) -> Registration | None:
-        """The registration of a class, or None."""
-        return self._targets.get(f"{component.__module__}:{component.__qualname__}")
+        """The registration of a class, or None. Of several, the core's, else that of the first plugin by name."""
+        found = self._targets.get(f"{component.__module__}:{component.__qualname__}", [])
+        return min(
+            found, key=lambda r: (r.provider.plugin != CORE, r.qualified_name, r.provider.distribution), default=None
+        )

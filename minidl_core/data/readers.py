@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from minidl_core.data.table import Table
-from minidl_core.errors import DataError
+from minidl_core.errors import DataError, RequestError
 from minidl_core.nearest import did_you_mean
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -103,11 +103,12 @@ def read_table(path: str, target: str, task: str | None = None) -> Table:
             exponent are values, whole numbers and texts are classes.
 
     Raises:
+        RequestError: where there is no such target column, with the columns that there are.
         DataError: for anything that is not a finite number, with its row and column.
     """
     cells = read_cells(path)
     if target not in cells.header:
-        raise DataError(f"'{path}' has no column '{target}'; {_columns(target, cells.header)}")
+        raise RequestError(f"'{path}' has no column '{target}'; {_columns(target, cells.header)}")
     names = tuple(name for name in cells.header if name != target)
     if not names:
         raise DataError(f"'{path}' has no column beside the target '{target}'")

@@ -54,6 +54,11 @@ class Module(Component):
         """
         return shape
 
+    def input_shape(self) -> tuple[int, ...] | None:
+        """The shape of one example that the layer takes, where its arguments say so; None where they do not."""
+        known = self.input_argument is not None and self.input_axis == -1
+        return (self.arguments[self.input_argument],) if known and self.input_argument else None
+
     def operations(self, shape: tuple[int, ...]) -> int:
         """How many additions and multiplications (or other functions) `forward` takes for one example."""
         return math.prod(self.output_shape(shape))
@@ -71,17 +76,34 @@ class Module(Component):
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Every parameter by its place in the model: `0.weight`, `hidden.2.bias`."""
-        named = {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
-        seen = {id(self)}
-        for name, child in self.children():
-            if id(child) in seen:
-                raise ArgumentError(f"{child!r} stands in the model twice; build a second one")
-            seen.add(id(child))
-            for inner, parameter in child.named_parameters().items():
-                named[f"{name}.{inner}"] = parameter
+        named = {}
+        for place, layer in self.layers_within().items():
+            for name, value in vars(layer).items():
+                if isinstance(value, Parameter):
+                    named[f"{place}.{name}" if place else name] = value
         if len({id(parameter) for parameter in named.values()}) < len(named):
-            raise ArgumentError("a layer stands in the model twice; build a second one")
+            raise ArgumentError("two layers share a parameter, of which each would set the gradient; build a second one")
         return named
+
+    def layers_within(self) -> dict[str, Module]:
+        """The layer itself, `""`, and every one within it, at any depth, by its place: `0`, `hidden.2`.
+
+        Raises ArgumentError where a layer, or a label, stands there twice.
+        """
+        found: dict[str, Module] = {}
+        seen: set[int] = set()
+        waiting: list[tuple[str, Module]] = [("", self)]
+        while waiting:
+            place, layer = waiting.pop()
+            if place in found:
+                raise ArgumentError(f"label '{place}' is given twice; labels in one chain must differ", "label")
+            if id(layer) in seen:
+                raise ArgumentError(f"{layer!r} stands in the model twice; build a second one")
+            seen.add(id(layer))
+            found[place] = layer
+            children = [(f"{place}.{name}" if place else name, child) for name, child in layer.children()]
+            waiting += reversed(children)
+        return found
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The layers directly within this one, by name."""

@@ -73,9 +73,11 @@ class FlatParameters:
 
     Args:
         named: the parameters by name, in the order in which they lie in a row. Their present values are kept where
-            `seeds` is not given.
+            `seeds` is not given, and so are their gradients, rounds, dtype and device.
         seeds: one a round, to draw new values from; several seeds give a round axis.
-        dtype, device: of both tensors.
+        dtype, device: of both tensors, where there are no present values.
+
+    Raises RequestError where present values differ in rounds, dtype or device, or all are too many.
     """
 
     def __init__(
@@ -87,7 +89,10 @@ class FlatParameters:
         device: torch.device | str = "cpu",
     ) -> None:
         self.named = named
-        rounds = (len(seeds),) if seeds is not None and len(seeds) > 1 else ()
+        rounds: tuple[int, ...] = (len(seeds),) if seeds is not None and len(seeds) > 1 else ()
+        present = {name: (p.value, p.grad) for name, p in named.items() if p.is_bound} if seeds is None else {}
+        if present:
+            rounds, dtype, device = _in_common([named[name] for name in present])
         size = sum(parameter.size for parameter in named.values())
         if math.prod(rounds) * size > MAX_PARAMETERS:
             raise RequestError(
@@ -96,15 +101,16 @@ class FlatParameters:
             )
         self.values = torch.zeros(*rounds, size, dtype=dtype, device=device)
         self.grads = torch.zeros_like(self.values)
-        present = {name: p.value for name, p in named.items() if p.is_bound} if seeds is None else {}
         for name, value, grad in self._views():
             named[name].bind(value, grad)
         if seeds is None:
             for name, parameter in named.items():
                 if name in present:
-                    parameter.value.copy_(present[name])
+                    value, grad = present[name]
+                    parameter.value.copy_(value)
+                    parameter.grad = grad
                 else:
-                    parameter.draw([None])
+                    parameter.draw([None] * math.prod(rounds))
         else:
             generators = [generator(seed, "weights") for seed in seeds]
             for parameter in named.values():
@@ -130,3 +136,13 @@ class FlatParameters:
                 self.values[..., part].view(*self.rounds, *parameter.shape),
                 self.grads[..., part].view(*self.rounds, *parameter.shape),
             )
+
+
+def _in_common(parameters: Sequence[Parameter]) -> tuple[tuple[int, ...], torch.dtype, torch.device]:
+    """The round axes, the dtype and the device of parameters that have values."""
+    found = {(p.value.shape[: p.value.dim() - len(p.shape)], p.value.dtype, p.value.device) for p in parameters}
+    if len(found) > 1:
+        kinds = "; ".join(sorted(f"rounds {list(rounds)}, {dtype}, {device}" for rounds, dtype, device in found))
+        raise RequestError(f"layers with different weights are in one model ({kinds}); initialize the whole model")
+    [(rounds, dtype, device)] = found
+    return tuple(rounds), dtype, device

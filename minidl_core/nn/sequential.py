@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from minidl_core.errors import ArgumentError, require
+from minidl_core.errors import require
 from minidl_core.nn.module import Module
 from minidl_core.spec.syntax import Chain, Item
 
@@ -24,8 +24,7 @@ class Sequential(Module):
         for layer in layers:
             joined = isinstance(layer, Sequential) and layer.label is None
             self.layers += layer.layers if isinstance(layer, Sequential) and joined else [layer]
-        if len({id(layer) for layer in self.layers}) < len(self.layers):
-            raise ArgumentError("a layer stands in the chain twice; build a second one", "layers")
+        self.layers_within()  # refuses a layer, or a label, that is there twice
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
@@ -54,6 +53,10 @@ class Sequential(Module):
         for layer in self.layers:
             shape = layer.output_shape(shape)
         return shape
+
+    def input_shape(self) -> tuple[int, ...] | None:
+        shapes = (layer.input_shape() for layer in self.layers)
+        return next((shape for shape in shapes if shape is not None), None)
 
     def operations(self, shape: tuple[int, ...]) -> int:
         total = 0

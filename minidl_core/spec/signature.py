@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib.util
 import sys
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
@@ -28,9 +29,22 @@ def signature(registration: Registration) -> str | None:
     module, class_name = registration.target.split(":")
     try:
         parameters = _constructor(module, class_name)
-    except (OSError, SyntaxError, ValueError, LookupError):
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, RecursionError):
         return None
     return written(parameters)
+
+
+def documentation(registration: Registration) -> str:
+    """The docstring of a component, read from its source."""
+    return ast.get_docstring(_definition(registration)) or ""
+
+
+def source(registration: Registration) -> str:
+    """The source of a component's class."""
+    lines = _source(registration.target.split(":")[0]).read_text(encoding="utf-8").splitlines()
+    definition = _definition(registration)
+    first = min([definition.lineno, *(decorator.lineno for decorator in definition.decorator_list)])
+    return "\n".join(lines[first - 1 : definition.end_lineno])
 
 
 def signature_of(component: type[Component]) -> str:
@@ -61,22 +75,46 @@ def _written(parameter: Parameter) -> str:
 
 
 def _constructor(module: str, class_name: str) -> list[Parameter]:
-    """The arguments of the `__init__` that a class has or inherits."""
-    tree = _tree(module)
-    definition = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == class_name)
+    """The arguments of the `__init__` that a class has or inherits. Raises LookupError where that cannot be told."""
+    return _inherited(module, class_name) or []
+
+
+def _inherited(module: str, class_name: str) -> list[Parameter] | None:
+    """The arguments of the first `__init__` among a class and its bases, but for the one that all share."""
+    module, definition = _found(module, class_name)
+    if (module, definition.name) == (Component.__module__, Component.__name__):
+        return None
+    if definition.decorator_list:
+        raise LookupError(f"{class_name} is decorated, so that its arguments may be others")
     for statement in definition.body:
         if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
             return list(_parameters(statement.args))
     for base in definition.bases:
-        if isinstance(base, ast.Name):
-            if any(isinstance(n, ast.ClassDef) and n.name == base.id for n in tree.body):
-                return _constructor(module, base.id)
-            for imported in tree.body:
-                if isinstance(imported, ast.ImportFrom) and imported.module and imported.level == 0:
-                    for alias in imported.names:
-                        if (alias.asname or alias.name) == base.id:
-                            return _constructor(imported.module, alias.name)
-    return []
+        if not isinstance(base, ast.Name):
+            raise LookupError(ast.unparse(base))
+        if (parameters := _inherited(module, base.id)) is not None:
+            return parameters
+    return None
+
+
+def _found(module: str, class_name: str) -> tuple[str, ast.ClassDef]:
+    """A class that a module defines or imports from another: where it is defined, and its definition."""
+    body = _tree(module).body
+    guarded = [inner for statement in body if isinstance(statement, ast.If) for inner in statement.body]
+    for statement in (*body, *guarded):
+        if isinstance(statement, ast.ClassDef) and statement.name == class_name:
+            return module, statement
+        if isinstance(statement, ast.ImportFrom):
+            for alias in statement.names:
+                if (alias.asname or alias.name) == class_name:
+                    package = module if _source(module).name == "__init__.py" else module.rpartition(".")[0]
+                    name = "." * statement.level + (statement.module or "")
+                    return _found(importlib.util.resolve_name(name, package), alias.name)
+    raise LookupError(class_name)
+
+
+def _definition(registration: Registration) -> ast.ClassDef:
+    return _found(*registration.target.split(":"))[1]
 
 
 def _parameters(arguments: ast.arguments) -> Iterator[Parameter]:
@@ -105,11 +143,12 @@ def _source(module: str) -> Path:
     for length in range(1, module.count(".") + 2):
         name = ".".join(module.split(".")[:length])
         spec = _find(name, path)
-        if spec is None or spec.origin is None:
+        if spec is None:
             raise LookupError(module)
         path = spec.submodule_search_locations
-        origin = spec.origin
-    return Path(origin)
+    if spec.origin is None:
+        raise LookupError(module)
+    return Path(spec.origin)
 
 
 def _find(name: str, path: list[str] | None) -> Any:

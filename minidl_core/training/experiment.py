@@ -33,6 +33,7 @@ class Training:
     """What a training gave."""
 
     trained: TrainedModel
+    data: RoundData
     optimizer: Optimizer
     batch_size: int
     history: Tensor
@@ -104,6 +105,7 @@ def train(
     def finished(history: Tensor, seconds: float) -> Training:
         return Training(
             trained,
+            round_data,
             updates,
             batch_size,
             history,

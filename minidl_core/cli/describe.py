@@ -1,0 +1,82 @@
+"""`minidl describe`"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from minidl_core.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from minidl_core.nn import Sequential
+
+Shape = tuple[int, ...]
+
+
+class _Shape(click.ParamType[Shape]):
+    """A size, `4`, or several, `1x8x8`."""
+
+    name = "size"
+
+    def convert(self, value: str | Shape, param: click.Parameter | None, ctx: click.Context | None) -> Shape:
+        if isinstance(value, tuple):
+            return value
+        sizes = value.split("x")
+        if not all(size.isascii() and size.isdigit() and int(size[:12]) > 0 for size in sizes):
+            self.fail(f"'{value}' is no size; write the number of features, 4, or several sizes, 1x8x8", param, ctx)
+        return tuple(map(int, sizes))
+
+
+class _Row(NamedTuple):
+    name: str
+    spec: str
+    output: Shape
+    parameters: int
+    operations: int
+
+
+@click.command()
+@click.argument("spec")
+@click.option("--input", "input_shape", type=_Shape(), metavar="N", help="The size of one example: 4, or 1x8x8.")
+@json_option
+def describe(spec: str, input_shape: Shape | None, as_json: bool) -> None:
+    """Describe a model: each layer's output, parameters and operations for one example."""
+    from minidl_core.errors import RequestError
+    from minidl_core.spec import build_model
+
+    model = build_model(spec, input_shape)
+    shape = input_shape or model.input_shape()
+    if shape is None:
+        raise RequestError("the size of the input is not known from the spec; give it: --input 4")
+    rows = list(_rows(model, shape, ""))
+    parameters, operations = sum(row.parameters for row in rows), sum(row.operations for row in rows)
+    if as_json:
+        layers = [row._asdict() for row in rows]
+        output = model.output_shape(shape)
+        totals = {"parameters": parameters, "operations": operations}
+        print_json({"model": str(model), "input": shape, "output": output, "layers": layers, **totals})
+        return
+    table = [(row.name, row.spec, _sizes(row.output), f"{row.parameters:,}", f"{row.operations:,}") for row in rows]
+    table = [("", "input", _sizes(shape), "", ""), *table, ("", "total", "", f"{parameters:,}", f"{operations:,}")]
+    headings = ("", "LAYER", "OUTPUT", "PARAMETERS", "OPERATIONS")
+    print_table(headings, table, right=headings[2:])
+
+
+def _rows(model: Sequential, shape: Shape, prefix: str) -> Iterator[_Row]:
+    """A row for each layer, those of a labelled chain one by one."""
+    from minidl_core.nn import Sequential
+
+    for name, layer in model.children():
+        if isinstance(layer, Sequential):
+            yield from _rows(layer, shape, f"{prefix}{name}.")
+        else:
+            parameters = sum(parameter.size for parameter in layer.named_parameters().values())
+            output = layer.output_shape(shape)
+            yield _Row(prefix + name, str(layer), output, parameters, layer.operations(shape))
+        shape = layer.output_shape(shape)
+
+
+def _sizes(shape: Shape) -> str:
+    return "x".join(map(str, shape))

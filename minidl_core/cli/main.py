@@ -1,0 +1,96 @@
+"""`minidl`: the commands, each imported when it is called, and what becomes of errors."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+import warnings
+from typing import Any
+
+import click
+
+from minidl_core.errors import MinidlError, PluginWarning
+from minidl_core.nearest import did_you_mean
+
+INTERRUPTED = 130
+
+_COMMANDS = {
+    "list-components": "list_components",
+    "show": "show",
+    "plugins": "plugins",
+    "describe": "describe",
+    "train": "train",
+    "evaluate": "evaluate",
+    "predict": "predict",
+}
+"""The commands in the order of the help, and their modules in this room; the function has the module's name."""
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"minidl_core.cli.{module}"), module)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command '{args[0]}'; {did_you_mean(args[0], _COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="minidl-core", prog_name="minidl")
+def minidl() -> None:
+    """Build networks from registered components, train them, and read every derivative.
+
+    A model is a chain of layers: linear(2,25)-relu-linear(25,2). 'minidl list-components' says what there is.
+    """
+
+
+def main() -> None:
+    """Run the command line, and exit: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command, say on standard error what went wrong, and return the exit code."""
+    debug = os.environ.get("MINIDL_DEBUG", "") not in ("", "0")
+    warnings.showwarning = _show_warning
+    try:
+        result = minidl.main(arguments, prog_name="minidl", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("minidl: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone; what Python still holds back has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        if isinstance(error, MinidlError):
+            click.echo(f"minidl: {error}", err=True)
+            return error.exit_code
+        click.echo(f"minidl: internal error: {type(error).__name__}: {error}; MINIDL_DEBUG=1 shows where", err=True)
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    if issubclass(category, PluginWarning):
+        click.echo(f"minidl: {message}", err=True)
+    else:
+        click.echo(f"minidl: {category.__name__}: {message}", err=True)

@@ -1,0 +1,171 @@
+"""`minidl train`"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from minidl_core.cli.main import INTERRUPTED
+from minidl_core.cli.output import json_option, print_json, print_table
+from minidl_core.cli.progress import progress_bar
+from minidl_core.errors import DataError, DivergedError, MinidlError, ModelFileError, RequestError
+
+if TYPE_CHECKING:
+    from minidl_core.training import Training
+
+
+@click.command()
+@click.argument("data")
+@click.option("--model", required=True, metavar="SPEC", help="The layers: linear(_,25)-relu-linear(25,_).")
+@click.option("--target", metavar="COLUMN", help="The column of a file to predict.")
+@click.option("--task", type=click.Choice(["classification", "regression"]), help="What the target is, if in doubt.")
+@click.option("--loss", metavar="SPEC", default="mse", show_default=True)
+@click.option("--optimizer", metavar="SPEC", default="sgd", show_default=True)
+@click.option("--epochs", type=click.IntRange(1), default=100, show_default=True, help="How often all rows are used.")
+@click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows of one step.")
+@click.option("--rounds", type=click.IntRange(1), default=1, show_default=True, help="Trainings, all at once.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the first round; round r has SEED + r.")
+@click.option("--test", metavar="DATA", help="A file to test on.")
+@click.option("--test-fraction", type=float, metavar="F", help="The part of the rows to test on.  [default: 0.2]")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
+@click.option("--threads", type=click.IntRange(1), help="Of the arithmetic.  [default: 1 where more would lose]")
+@click.option("--out", metavar="DIR", help="A new folder for the model.  [default: runs/TIME-DATA]")
+@json_option
+def train(data: str, out: str | None, as_json: bool, test_fraction: float | None, **options: Any) -> int:
+    """Train a model on DATA: a .csv or .tsv file with a header, or a registered dataset.
+
+    Features are standardized. Of a file 20 % of the rows are held out for test; a dataset draws a test sample of its
+    own size. Each round has its own split (or sample), first weights and batches, from its own seed.
+
+    \b
+    minidl train disk --model "linear(_,25)-tanh-linear(25,_)" --rounds 10
+    minidl train iris.csv --target species --model "linear(_,16)-relu-linear(16,_)"
+    """
+    from minidl_core.training.model_file import FILE_NAME, save_model
+
+    if options["test"] is not None and test_fraction is not None:
+        raise RequestError("--test and --test-fraction exclude each other; leave one out")
+    folder = _new_folder(out, data)
+    saved: Path | None = folder / FILE_NAME
+    try:
+        training, problem = _train(data, 0.2 if test_fraction is None else test_fraction, options)
+        try:
+            save_model(training.trained, folder / FILE_NAME)
+        except ModelFileError as error:
+            saved, problem = None, error  # the figures are all that is left of the work: print them still
+    finally:
+        _remove_if_empty(folder)
+    if as_json:
+        print_json(_as_json(training, saved))
+    else:
+        _print(data, training, saved)
+    if problem is not None:
+        raise problem
+    if training.interrupted:
+        done = f"{training.epochs} of {options['epochs']} epochs were done"
+        click.echo(f"minidl: interrupted; {done}; the model and the figures are those of that moment", err=True)
+        return INTERRUPTED
+    return 0
+
+
+def _train(data: str, test_fraction: float, options: dict[str, Any]) -> tuple[Training, MinidlError | None]:
+    """What the training gave, and why it ended early where it diverged."""
+    import minidl_core
+
+    with _interruptible() as stop, progress_bar(options["epochs"]) as on_epoch:
+        try:
+            training = minidl_core.train(
+                options.pop("model"), data, test_fraction=test_fraction, stop=stop, on_epoch=on_epoch, **options
+            )
+        except DivergedError as error:
+            if error.training is None:
+                raise
+            return error.training, error
+    return training, None
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Make the first Ctrl-C a wish to stop after the step at hand, and the second one stop at once."""
+    wishes: list[int] = []
+
+    def wish(number: int, _: FrameType | None) -> None:
+        wishes.append(number)
+        if len(wishes) > 1:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, wish)
+    try:
+        yield lambda: bool(wishes)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _new_folder(out: str | None, data: str) -> Path:
+    """A folder that was not there before. Raises RequestError where it was: nothing is ever overwritten."""
+    name = Path(data).stem if Path(data).suffix else data
+    name = "".join(c if c.isalnum() else "-" for c in name).strip("-")[:60]
+    folder = Path(out) if out is not None else Path("runs", f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
+    for number in range(2, 100):
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if out is not None:
+                raise RequestError(f"'{out}' exists, and nothing is overwritten; give --out a new folder") from None
+            folder = folder.with_name(f"{folder.name.removesuffix(f'_{number - 1}')}_{number}")
+        except OSError as error:
+            raise DataError(f"cannot make the folder '{folder}': {error.strerror or error}") from None
+    raise DataError(f"cannot make a new folder beside '{folder}'")
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return
+
+
+def _as_json(training: Training, saved: Path | None) -> dict[str, object]:
+    trained = training.trained
+    return {
+        "model": str(trained.model),
+        "loss": str(trained.loss),
+        "optimizer": str(training.optimizer),
+        "rounds": len(trained.seeds),
+        "seeds": list(trained.seeds),
+        "epochs": training.epochs,
+        "batch_size": training.batch_size,
+        "interrupted": training.interrupted,
+        "seconds": training.seconds,
+        "out": str(saved.parent) if saved else None,
+        "train": {name: figure.to_json() for name, figure in training.train.items()},
+        "test": {name: figure.to_json() for name, figure in training.test.items()} if training.test else None,
+    }
+
+
+def _print(data: str, training: Training, saved: Path | None) -> None:
+    trained, rows = training.trained, training.data
+    seeds = trained.seeds
+    tested = f", {rows.test.features.shape[-2]} to test on" if rows.test else ""
+    target = f"value of '{rows.target_name}'" if rows.classes is None else f"{len(rows.classes)} classes"
+    rounds = f"{len(seeds)} rounds, seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    click.echo(f"data       {data}: {rows.train.features.shape[-2]} rows to train on{tested}; ", nl=False)
+    click.echo(f"{len(rows.feature_names)} features, {target}")
+    click.echo(f"model      {trained.model}")
+    click.echo(f"loss       {trained.loss}\noptimizer  {training.optimizer}")
+    click.echo(f"training   {training.epochs} epochs of batches of {training.batch_size}; {rounds}; ", nl=False)
+    click.echo(f"{training.seconds:.1f} s\n")
+    figures = [
+        (name, training.train[name], training.test[name] if training.test else "") for name in reversed(training.train)
+    ]
+    print_table(("", "TRAIN", "TEST"), figures)
+    if saved:
+        click.echo(f"\nsaved in {saved}")

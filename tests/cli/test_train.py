@@ -1,0 +1,150 @@
+"""`minidl train`: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from commands import DATA, NETWORK
+
+import minidl_core
+from minidl_core.training.model_file import load_model
+
+IRIS = DATA / "iris.csv"
+
+
+def test_a_dataset_is_trained_and_the_model_saved_in_a_folder_of_its_own(minidl):
+    ran = minidl("train", "disk(n=100)", "--model", NETWORK, "--epochs", 2)
+    [folder] = Path("runs").iterdir()
+    assert ran.code == 0
+    assert f"saved in {folder}/model.safetensors" in ran.out
+    assert [file.name for file in folder.iterdir()] == ["model.safetensors"]
+
+
+def test_json_has_the_figures_of_the_same_training_from_python(minidl):
+    ran = minidl("train", "disk(n=100)", "--model", NETWORK, "--epochs", 3, "--rounds", 4, "--seed", 7, "--json")
+    printed = ran.json()
+    expected = minidl_core.train(NETWORK, "disk(n=100)", epochs=3, rounds=4, seed=7)
+    assert printed["model"] == "linear(2,8)-tanh-linear(8,2)"
+    assert (printed["rounds"], printed["epochs"], printed["seeds"]) == (4, 3, [7, 8, 9, 10])
+    for part, figures in ("train", expected.train), ("test", expected.test):
+        for metric, figure in figures.items():
+            assert printed[part][metric]["values"] == list(figure.values)
+            assert printed[part][metric]["mean"] == pytest.approx(torch.tensor(figure.values).double().mean().item())
+            assert printed[part][metric]["std"] == pytest.approx(torch.tensor(figure.values).double().std().item())
+    assert printed["seconds"] > 0
+    assert Path(printed["out"], "model.safetensors").is_file()
+
+
+def test_progress_and_warnings_stay_out_of_a_pipe(minidl):
+    ran = minidl("train", "disk(n=50)", "--model", NETWORK, "--epochs", 2, "--json")
+    assert ran.json()
+    assert ran.err == ""
+
+
+def test_a_table_of_classes_learns_its_classes_and_holds_a_fifth_out(minidl):
+    ran = minidl("train", IRIS, "--target", "species", "--model", NETWORK, "--epochs", 30, "--out", "iris")
+    trained = load_model("iris")
+    assert ran.code == 0
+    assert "120 rows to train on, 30 to test on; 4 features, 3 classes" in ran.out
+    assert trained.classes == ("setosa", "versicolor", "virginica")
+    assert minidl("evaluate", "iris", IRIS, "--json").json()["metrics"]["accuracy"]["mean"] > 0.8
+
+
+def test_a_table_of_values_is_learned_as_regression(minidl):
+    ran = minidl("train", DATA / "diabetes.csv", "--target", "progression", "--model", NETWORK, "--json")
+    assert ran.json()["test"]["r2"]["mean"] > 0.2
+
+
+def test_whole_numbers_are_classes_unless_the_task_says_otherwise(minidl):
+    Path("t.csv").write_text("a,b\n" + "".join(f"{i},{i % 5}\n" for i in range(40)))
+    as_classes = minidl("train", "t.csv", "--target", "b", "--model", NETWORK, "--epochs", 1, "--json")
+    as_values = minidl(
+        "train", "t.csv", "--target", "b", "--model", NETWORK, "--epochs", 1, "--json", "--task", "regression"
+    )
+    assert "accuracy" in as_classes.json()["test"]
+    assert "r2" in as_values.json()["test"]
+
+
+def test_a_test_file_is_tested_on_and_all_of_the_other_trained_on(minidl):
+    rows = IRIS.read_text().splitlines()
+    Path("a.csv").write_text("\n".join([rows[0], *rows[1::2]]))
+    Path("b.csv").write_text("\n".join([rows[0], *rows[2::2]]))
+    ran = minidl("train", "a.csv", "--test", "b.csv", "--target", "species", "--model", NETWORK, "--epochs", 30)
+    assert "75 rows to train on, 75 to test on" in ran.out
+
+
+def test_no_test_part_where_none_is_wanted(minidl):
+    ran = minidl(
+        "train", IRIS, "--target", "species", "--model", NETWORK, "--epochs", 1, "--test-fraction", 0, "--json"
+    )
+    assert ran.json()["test"] is None
+
+
+def test_float64_and_threads_can_be_asked_for(minidl):
+    arguments = ("train", "disk(n=50)", "--model", NETWORK, "--epochs", 1, "--out", "double")
+    assert minidl(*arguments, "--dtype", "float64", "--threads", 2).code == 0
+    assert load_model("double").model.parameters.values.dtype == torch.float64
+
+
+def test_evaluate_repeats_the_figures_that_train_printed(minidl):
+    rows = IRIS.read_text().splitlines()
+    Path("a.csv").write_text("\n".join([rows[0], *rows[1::2]]))
+    Path("b.csv").write_text("\n".join([rows[0], *rows[2::2]]))
+    trained = minidl(
+        *("train", "a.csv", "--test", "b.csv", "--target", "species", "--model", NETWORK, "--rounds", 3),
+        *("--out", "out", "--json"),
+    ).json()
+    for file, part in ("a.csv", "train"), ("b.csv", "test"):
+        evaluated = minidl("evaluate", "out/model.safetensors", file, "--json").json()["metrics"]
+        assert evaluated == trained[part]
+
+
+def test_evaluate_takes_columns_in_any_order_and_more_than_it_needs(minidl):
+    minidl("train", IRIS, "--target", "species", "--model", NETWORK, "--out", "out")
+    with IRIS.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with Path("shuffled.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["note", *reversed(rows[0])])
+        writer.writeheader()
+        writer.writerows([{**row, "note": "text"} for row in rows])
+    straight, shuffled = (minidl("evaluate", "out", file, "--json").json() for file in (IRIS, "shuffled.csv"))
+    assert straight == shuffled
+
+
+def test_evaluate_draws_a_sample_of_a_dataset(minidl):
+    minidl("train", "disk", "--model", NETWORK, "--optimizer", "sgd(lr=0.5)", "--epochs", 300, "--out", "out")
+    ran = minidl("evaluate", "out", "disk(n=500)", "--json").json()
+    assert ran["rows"] == 500
+    assert ran["metrics"]["accuracy"]["mean"] > 0.8
+
+
+def test_predict_adds_the_classes_to_the_rows(minidl):
+    minidl("train", IRIS, "--target", "species", "--model", NETWORK, "--epochs", 100, "--rounds", 2, "--out", "out")
+    ran = minidl("predict", "out", IRIS)
+    rows = list(csv.DictReader(ran.out.splitlines()))
+    right = sum(row["species"] == row["predicted species"] for row in rows)
+    assert ran.code == 0
+    assert len(rows) == 150
+    assert right > 120
+
+
+def test_predict_needs_no_target_and_writes_values_in_their_own_units(minidl):
+    diabetes = DATA / "diabetes.csv"
+    minidl("train", diabetes, "--target", "progression", "--model", NETWORK, "--out", "out")
+    lines = [line.rpartition(",")[0] for line in diabetes.read_text().splitlines()]
+    Path("new.csv").write_text("\n".join(lines))
+    ran = minidl("predict", "out", "new.csv", "-o", "predicted.csv")
+    with Path("predicted.csv").open(newline="") as file:
+        values = [float(row["predicted progression"]) for row in csv.DictReader(file)]
+    assert (ran.code, ran.out) == (0, "")
+    assert 100 < sum(values) / len(values) < 200
+
+
+def test_predict_overwrites_nothing(minidl):
+    minidl("train", IRIS, "--target", "species", "--model", NETWORK, "--epochs", 1, "--out", "out")
+    Path("p.csv").write_text("mine")
+    ran = minidl("predict", "out", IRIS, "-o", "p.csv")
+    assert (ran.code, Path("p.csv").read_text()) == (2, "mine")
