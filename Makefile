@@ -1,0 +1,35 @@
+PYTHON ?= python3
+SEED ?= 0
+BIN := .venv/bin
+PLUGINS := plugins/minidl_extra_losses plugins/minidl_optim
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml) constraints.txt
+
+.PHONY: demo test check compare clean
+
+demo: .venv/installed  ## train the report's network and print its table
+	$(BIN)/python examples/report.py --seed $(SEED)
+
+test: .venv/installed-dev  ## the tests of all packages
+	$(BIN)/python -m pytest
+
+check: .venv/installed-dev  ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+compare: .venv/installed-dev  ## the tables of examples/data beside scikit-learn's MLP, on the same splits
+	$(BIN)/python benchmarks/against_sklearn.py
+
+clean:
+	rm -rf .venv
+
+.venv/installed: $(PROJECTS)
+	$(PYTHON) -m venv .venv
+	$(INSTALL) --editable . $(PLUGINS:%=--editable %)
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(INSTALL) --editable '.[dev]'
+	touch $@

@@ -1,0 +1,30 @@
+"""What minidl promises of its results: the report's table, and scikit-learn's on real ones."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "benchmarks")]
+
+import against_sklearn  # noqa: E402
+import report  # noqa: E402
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_reports_network_reaches_the_reports_table(seed):
+    training = report.run(seed)
+    assert training.train["accuracy"].mean >= 0.990
+    assert training.test is not None
+    assert training.test["accuracy"].mean >= 0.980
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", against_sklearn.WORKS, ids=lambda work: work.table)
+def test_real_tables_are_learned_as_well_as_by_scikit_learn(work):
+    ours, theirs = against_sklearn.compare(work)
+    assert ours.mean >= theirs.mean - (0.02 if work.loss == "mse" else 0.01)
