@@ -1,0 +1,19 @@
+"""What this plugin brings to minidl."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minidl_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from minidl_core.registry import Registrar
+
+
+@hookimpl
+def minidl_register_components(registry: Registrar) -> None:
+    registry.optimizer("momentum", "minidl_optim.momentum:Momentum", summary="gradient descent with a velocity")
+    registry.optimizer("rmsprop", "minidl_optim.rmsprop:RMSprop", summary="steps scaled by recent gradients")
+    registry.optimizer("adagrad", "minidl_optim.adagrad:Adagrad", summary="steps scaled by all past gradients")
+    registry.optimizer("adam", "minidl_optim.adam:Adam", summary="momentum with steps scaled by recent gradients")
+    registry.optimizer("adamw", "minidl_optim.adamw:AdamW", summary="adam with decoupled weight decay")
