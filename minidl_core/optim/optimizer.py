@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from minidl_core.errors import RequestError
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.spec.component import Component
 
@@ -27,9 +28,17 @@ class Optimizer(Component):
         """One update of `parameters.values` in place, from `parameters.grads`."""
 
     def remembered(self, name: str, parameters: FlatParameters, initial: float = 0.0) -> Tensor:
-        """A tensor of the state, as large as the values; made at its first use."""
+        """A tensor of the state, as large as the values; made at its first use.
+
+        Raises RequestError where it was made for a model of another size.
+        """
         if name not in self.state:
             self.state[name] = torch.full_like(parameters.values, initial)
+        if self.state[name].shape != parameters.values.shape:
+            raise RequestError(
+                f"{self} has learned {list(self.state[name].shape)} parameters and is given "
+                f"{list(parameters.values.shape)}; take a new optimizer for another model"
+            )
         return self.state[name]
 
     @property

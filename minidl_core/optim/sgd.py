@@ -21,4 +21,5 @@ class SGD(Optimizer):
         self.lr = lr
 
     def step(self, parameters: FlatParameters) -> None:
+        self.steps += 1
         parameters.values -= self.lr * parameters.grads
