@@ -1,0 +1,1 @@
+"""More losses for minidl, one a file, each with its derivative by hand."""

@@ -1,0 +1,49 @@
+"""The cross entropy of yes and no."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from minidl_core.errors import require
+from minidl_core.losses import ElementwiseLoss
+from minidl_core.nn.saved import saved
+
+
+class BinaryCrossEntropy(ElementwiseLoss):
+    """-p t log σ(y) - (1 - t) log σ(-y), of logits y, with p = pos_weight; its mean over batch and features.
+
+    d/dy = (1 - t) σ(y) - p t σ(-y), which is σ(y) - t where p = 1.
+
+    Computed from -log σ(-y) = max(y, 0) + log(1 + exp(-|y|)), so that no logit overflows.
+
+    Convention: `torch.nn.BCEWithLogitsLoss`, pos_weight one number for all outputs. The model ends in its logits,
+    without a sigmoid: a single one above 0 means class 1.
+
+    Args:
+        pos_weight: how often a target of 1 counts, greater than 0; above 1 for a class 1 that is rare.
+
+    Shapes: outputs `[*rounds, N, F]`; targets the same, from 0 to 1, or labels `[*rounds, N]`: 0 and 1 for a single
+    output, else one-hot encoded, one against the rest. Raises ArgumentError for a pos_weight that is not greater than
+    0, ShapeError for other shapes. That targets lie between 0 and 1 is not checked: outside, the loss has no minimum.
+
+    Source: Bishop, Pattern Recognition and Machine Learning (2006), eq. 4.90 and 4.91.
+    """
+
+    decision_threshold: ClassVar[float] = 0.0
+
+    y: Tensor = saved()
+    t: Tensor = saved()
+
+    def __init__(self, pos_weight: float = 1.0) -> None:
+        require("pos_weight", pos_weight, pos_weight > 0, "greater than 0")
+        self.pos_weight = pos_weight
+
+    def value(self, y: Tensor, t: Tensor) -> Tensor:
+        self.y, self.t = y, t
+        tail = (-y.abs()).exp().log1p()
+        return self.pos_weight * t * ((-y).clamp(min=0) + tail) + (1 - t) * (y.clamp(min=0) + tail)
+
+    def derivative(self) -> Tensor:
+        return (1 - self.t) * self.y.sigmoid() - self.pos_weight * self.t * (-self.y).sigmoid()

@@ -1,0 +1,353 @@
+"""What every loss of this plugin must do: agree with PyTorch and its autograd, and keep to the contract of losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from minidl_core.errors import ArgumentError, CallOrderError, ShapeError, SpecError
+from minidl_core.losses import Loss, encode_labels
+from minidl_core.plugins import registry
+from minidl_core.spec import build_component
+from minidl_core.spec.component import to_value
+
+DISTRIBUTION = "minidl-extra-losses"
+WEIGHT = [0.5, 2.0, 0.1, 1.5, 3.0]
+
+
+class Case(NamedTuple):
+    """A loss, the kind of targets it is given, and what it must equal for outputs `[N, F]`."""
+
+    name: str
+    arguments: str
+    target: str
+    oracle: Callable[[int], Callable[[Tensor, Tensor], Tensor]]
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.arguments}) {self.target}"
+
+    def loss(self, classes: int) -> Loss:
+        loss: Loss = build_component("loss", f"{self.name}({self.arguments.replace('WEIGHT', str(WEIGHT[:classes]))})")
+        return loss
+
+    def problem(self, rounds: tuple[int, ...], n: int, classes: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+        """Outputs and targets, in float64."""
+        generator = torch.Generator().manual_seed(seed)
+        shape = (*rounds, n, classes)
+        output = 3 * torch.randn(shape, dtype=torch.float64, generator=generator)
+        if self.target == "labels":
+            return output, torch.randint(classes, shape[:-1], generator=generator)
+        if self.target == "probabilities":
+            return output, torch.randn(shape, dtype=torch.float64, generator=generator).softmax(-1)
+        if self.target == "shares":
+            return output, torch.rand(shape, dtype=torch.float64, generator=generator)
+        return output, 2 * torch.randn(shape, dtype=torch.float64, generator=generator)
+
+
+def cross_entropy(smoothing: float = 0.0, weighted: bool = False) -> Callable[[int], nn.Module]:
+    def oracle(classes: int) -> nn.Module:
+        weight = torch.tensor(WEIGHT[:classes], dtype=torch.float64) if weighted else None
+        return nn.CrossEntropyLoss(weight=weight, label_smoothing=smoothing)
+
+    return oracle
+
+
+CASES = [
+    *(
+        Case("cross_entropy", arguments, target, oracle)
+        for target in ("labels", "probabilities")
+        for arguments, oracle in (
+            ("", cross_entropy()),
+            ("label_smoothing=0.2", cross_entropy(0.2)),
+            ("label_smoothing=1", cross_entropy(1.0)),
+            ("weight=WEIGHT", cross_entropy(weighted=True)),
+            ("label_smoothing=0.2,weight=WEIGHT", cross_entropy(0.2, weighted=True)),
+        )
+    ),
+    Case("binary_cross_entropy", "", "shares", lambda _: nn.BCEWithLogitsLoss()),
+    Case(
+        "binary_cross_entropy",
+        "pos_weight=2.5",
+        "shares",
+        lambda _: nn.BCEWithLogitsLoss(pos_weight=torch.tensor(2.5, dtype=torch.float64)),
+    ),
+    Case("huber", "", "numbers", lambda _: nn.HuberLoss()),
+    Case("huber", "delta=2.5", "numbers", lambda _: nn.HuberLoss(delta=2.5)),
+    Case("log_cosh", "", "numbers", lambda _: lambda output, target: (output - target).cosh().log().mean()),
+    Case("hinge", "", "labels", lambda _: nn.MultiMarginLoss()),
+    Case("hinge", "margin=2.5", "labels", lambda _: nn.MultiMarginLoss(margin=2.5)),
+]
+TAKES_LABELS_AS_THEY_ARE = ("cross_entropy", "hinge")
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def close(actual: Tensor, expected: Tensor, tolerance: float = 1e-10) -> None:
+    torch.testing.assert_close(actual, expected, rtol=tolerance, atol=tolerance)
+
+
+def differentiated(function: Callable[[Tensor, Tensor], Tensor], output: Tensor, target: Tensor) -> tuple[Tensor, ...]:
+    """A value and its gradient by autograd."""
+    output = output.clone().requires_grad_()
+    value = function(output, target)
+    value.backward()
+    return value.detach(), output.grad
+
+
+def test_every_loss_of_this_distribution_is_tested_here_and_in_a_file_of_its_own(request):
+    registered = {one.name for one in registry().components("loss", plugin=DISTRIBUTION)}
+    assert registered == {case.name for case in CASES}
+    for name in registered:
+        assert (request.path.parent / f"test_{name}.py").is_file()
+
+
+@every_case
+@settings(max_examples=8, deadline=None)
+@given(
+    rounds=st.sampled_from([(), (1,), (3,), (1, 2)]),
+    n=st.integers(1, 6),
+    classes=st.integers(2, 5),
+    seed=st.integers(0, 2**32),
+)
+def test_every_round_has_the_loss_and_the_gradient_that_pytorch_has_for_it_alone(case, rounds, n, classes, seed):
+    output, target = case.problem(rounds, n, classes, seed)
+    loss = case.loss(classes)
+    values, gradients = loss.forward(output, target), loss.backward()
+    assert values.shape == rounds
+    assert gradients.shape == output.shape
+    many = math.prod(rounds)
+    for value, gradient, y, t in zip(
+        values.reshape(many),
+        gradients.reshape(many, n, classes),
+        output.reshape(many, n, classes),
+        target.reshape(many, *target.shape[len(rounds) :]),
+        strict=True,
+    ):
+        expected_value, expected_gradient = differentiated(case.oracle(classes), y, t)
+        close(value, expected_value)
+        close(gradient, expected_gradient)
+
+
+@every_case
+def test_a_round_among_many_is_that_round_alone(case):
+    output, target = case.problem((3,), 5, 4)
+    weight = torch.rand(3, 5, dtype=torch.float64)
+    together, alone = case.loss(4), case.loss(4)
+    values = together.forward(output, target, weight)
+    for r in range(3):
+        close(values[r], alone.forward(output[r], target[r], weight[r]), 1e-14)
+        close(together.backward()[r], alone.backward(), 1e-14)
+
+
+@every_case
+def test_gradient_is_the_central_difference(case):
+    output, target = case.problem((), 3, 4)
+    weight = torch.tensor([1.0, 0.5, 3.0], dtype=torch.float64)
+    loss = case.loss(4)
+    loss.forward(output, target, weight)
+    gradient = loss.backward()
+    # Each output moved alone, one a round: [N F, N, F].
+    step = 1e-5 * torch.eye(output.numel(), dtype=torch.float64).reshape(-1, *output.shape)
+    targets, weights = target.expand(len(step), *target.shape), weight.expand(len(step), 3)
+    higher, lower = loss.forward(output + step, targets, weights), loss.forward(output - step, targets, weights)
+    close(gradient.flatten(), (higher - lower) / 2e-5, 1e-8)
+
+
+@every_case
+def test_a_sample_weight_of_k_is_the_row_k_times(case):
+    output, target = case.problem((2,), 4, 3)
+    times = torch.tensor([3, 0, 1, 2])
+    loss, repeated = case.loss(3), case.loss(3)
+    close(
+        loss.forward(output, target, times.double().expand(2, 4)),
+        repeated.forward(output.repeat_interleave(times, 1), target.repeat_interleave(times, 1)),
+    )
+    row = torch.arange(4).repeat_interleave(times)
+    close(loss.backward(), torch.zeros_like(output).index_add(1, row, repeated.backward()))
+
+
+@every_case
+def test_equal_sample_weights_are_none(case):
+    output, target = case.problem((2,), 4, 3)
+    loss = case.loss(3)
+    weighted = loss.forward(output, target, torch.full((2, 4), 7.0, dtype=torch.float64)), loss.backward()
+    close(weighted[0], loss.forward(output, target))
+    close(weighted[1], loss.backward())
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_logits_of_ten_thousand_are_finite_and_equal_to_pytorch(case, dtype):
+    output = torch.cartesian_prod(*[torch.tensor([-1e4, 0.0, 1e4], dtype=dtype)] * 3)
+    _, target = case.problem((), len(output), 3)
+    target = target.to(dtype) if target.is_floating_point() else target
+    loss = case.loss(3)
+    value, gradient = loss.forward(output, target), loss.backward()
+    assert value.isfinite()
+    assert gradient.isfinite().all()
+    assert value.dtype == gradient.dtype == dtype
+    oracle = case.oracle(3)
+    if case.name == "log_cosh":  # the definition itself overflows
+
+        def oracle(output, target):
+            distance = (output - target).abs()
+            return (distance + nn.functional.softplus(-2 * distance) - math.log(2)).mean()
+
+    elif isinstance(oracle, nn.Module):
+        oracle = oracle.to(dtype)
+    expected_value, expected_gradient = differentiated(oracle, output, target)
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-12
+    close(value, expected_value, tolerance)
+    close(gradient, expected_gradient, tolerance)
+
+
+@every_case
+def test_inputs_are_unchanged_and_backward_can_be_repeated(case):
+    output, target = case.problem((2,), 4, 3)
+    weight = torch.rand(2, 4, dtype=torch.float64)
+    before = output.clone(), target.clone(), weight.clone()
+    loss = case.loss(3)
+    loss.forward(output, target, weight)
+    first = loss.backward().clone()
+    assert torch.equal(loss.backward(), first)
+    for now, then in zip((output, target, weight), before, strict=True):
+        assert torch.equal(now, then)
+
+
+@every_case
+def test_backward_before_forward_is_refused(case):
+    with pytest.raises(CallOrderError, match="before forward"):
+        case.loss(3).backward()
+
+
+@every_case
+@pytest.mark.parametrize(
+    ("output", "target"),
+    [([5, 3], [4, 3]), ([5, 3], [5, 1]), ([5, 3], [1, 5, 3]), ([2, 5, 3], [5, 3]), ([5, 3], [5]), ([3], [3])],
+    ids=str,
+)
+def test_a_target_of_another_shape_is_refused_with_both_shapes(case, output, target):
+    with pytest.raises(ShapeError) as caught:
+        case.loss(3).forward(torch.randn(output), torch.rand(target))
+    assert str(output) in str(caught.value)
+    assert str(target) in str(caught.value)
+
+
+@every_case
+def test_labels_of_another_number_than_the_rows_are_refused_with_both_shapes(case):
+    with pytest.raises(ShapeError, match=r"\[5, 3\].*\[4\]"):
+        case.loss(3).forward(torch.randn(5, 3), torch.zeros(4, dtype=torch.long))
+
+
+@every_case
+def test_sample_weights_of_another_number_than_the_rows_are_refused(case):
+    output, target = case.problem((), 5, 3)
+    with pytest.raises(ShapeError, match=r"sample_weight \[4\].*\[5\]"):
+        case.loss(3).forward(output, target, torch.ones(4))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.name != "hinge"], ids=str)
+def test_labels_are_their_one_hot_targets(case):
+    # Class weights are the exception, as in PyTorch: over labels the mean divides by their sum.
+    output, _ = case.problem((2,), 5, 4)
+    labels = torch.randint(4, (2, 5))
+    loss = case.loss(4)
+    from_labels = loss.forward(output, labels), loss.backward()
+    from_one_hot = loss.forward(output, encode_labels(labels, 4, output.dtype)), loss.backward()
+    if "weight=WEIGHT" in case.arguments:
+        scale = torch.tensor(WEIGHT[:4], dtype=torch.float64)[labels].mean(-1)
+        from_labels = from_labels[0] * scale, from_labels[1] * scale[:, None, None]
+    close(from_labels[0], from_one_hot[0])
+    close(from_labels[1], from_one_hot[1])
+
+
+@every_case
+def test_labels_of_every_integer_type_are_alike(case):
+    output, _ = case.problem((), 5, 3)
+    labels = torch.tensor([0, 2, 1, 1, 0])
+    loss = case.loss(3)
+    expected = loss.forward(output, labels)
+    for dtype in torch.uint8, torch.int16, torch.int32:
+        assert torch.equal(loss.forward(output, labels.to(dtype)), expected)
+
+
+@pytest.mark.parametrize("name", TAKES_LABELS_AS_THEY_ARE)
+def test_encode_gives_labels_unchanged_and_refuses_those_without_an_output(name):
+    loss = build_component("loss", name)
+    labels = torch.tensor([0, 2, 1])
+    assert torch.equal(loss.encode(labels, 3, torch.float32), labels)
+    assert loss.encode(labels[:0], 3, torch.float32).shape == (0,)
+    with pytest.raises(ShapeError, match="labels from 0 to 2"):
+        loss.encode(labels, 2, torch.float32)
+    with pytest.raises(ShapeError, match="labels from -1 to 1"):
+        loss.encode(labels - 1, 3, torch.float32)
+
+
+@pytest.mark.parametrize("name", TAKES_LABELS_AS_THEY_ARE)
+def test_a_label_without_an_output_does_not_pass_in_silence(name):
+    for label in 3, -1:
+        with pytest.raises((RuntimeError, IndexError), match="out of bounds"):
+            build_component("loss", name).forward(torch.randn(1, 3), torch.tensor([label]))
+
+
+@pytest.mark.parametrize("name", TAKES_LABELS_AS_THEY_ARE)
+def test_a_model_with_one_output_is_refused_with_what_to_do(name):
+    loss = build_component("loss", name)
+    advice = rf"{name} needs an output for each class, the model has 1; .* binary_cross_entropy"
+    with pytest.raises(ShapeError, match=advice):
+        loss.encode(torch.tensor([0, 1]), 1, torch.float32)
+    with pytest.raises(ShapeError, match=advice):
+        loss.forward(torch.randn(2, 1), torch.tensor([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "values"),
+    [
+        ("huber", "delta", [0, -1, None, "wide"]),
+        ("hinge", "margin", [0, -1.5, None]),
+        ("binary_cross_entropy", "pos_weight", [0, -2, None, [1, 2]]),
+        ("cross_entropy", "label_smoothing", [-0.1, 1.1, True]),
+        ("cross_entropy", "weight", [[], [0, 0], [1, -1], 3, [1, True], [1, None]]),
+    ],
+)
+def test_a_wrong_argument_is_refused_by_its_name(name, argument, values):
+    for value in values:
+        with pytest.raises(ArgumentError, match=f"^{argument} must be") as caught:
+            registry().find("loss", name).load()(**{argument: value})
+        assert caught.value.argument == argument
+        with pytest.raises(SpecError, match=f"{argument} must be"):
+            build_component("loss", f"{name}({argument}={to_value(value)})")
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf], ids=str)
+def test_numbers_that_are_not_finite_are_refused(number):
+    for name, arguments in ("huber", {"delta": number}), ("cross_entropy", {"weight": [1.0, number]}):
+        with pytest.raises(ArgumentError, match="finite"):
+            registry().find("loss", name).load()(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("spec", "canonical"),
+    [
+        ("cross_entropy", "cross_entropy"),
+        ("cross_entropy(0, none)", "cross_entropy"),
+        ("cross_entropy(weight=[1, 2.0, 0.5])", "cross_entropy(weight=[1,2,0.5])"),
+        ("cross_entropy(0.1)", "cross_entropy(label_smoothing=0.1)"),
+        ("binary_cross_entropy(pos_weight=1.0)", "binary_cross_entropy"),
+        ("binary_cross_entropy(3)", "binary_cross_entropy(pos_weight=3)"),
+        ("extra_losses.huber(delta=2.0)", "huber(delta=2)"),
+        ("huber(1)", "huber"),
+        ("log_cosh()", "log_cosh"),
+        ("hinge(0.5)", "hinge(margin=0.5)"),
+    ],
+)
+def test_a_loss_prints_as_its_canonical_spec(spec, canonical):
+    assert str(build_component("loss", spec)) == canonical
+    assert str(build_component("loss", canonical)) == canonical

@@ -1,0 +1,71 @@
+"""The package as a plugin: what it registers, documents and imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import minidl_extra_losses
+import pytest
+
+from minidl_core.plugins import registry
+from minidl_core.registry import Registration
+from minidl_core.spec.signature import signature_of
+
+REGISTERED = registry().components(plugin="minidl-extra-losses")
+README = Path(__file__).parents[1] / "README.md"
+SOURCES = sorted(Path(minidl_extra_losses.__file__).parent.glob("*.py"))
+
+every_component = pytest.mark.parametrize("component", REGISTERED, ids=lambda component: component.name)
+
+
+def test_it_brings_five_losses_under_its_own_name():
+    assert [(one.kind, one.qualified_name) for one in REGISTERED] == [
+        ("loss", "extra_losses.binary_cross_entropy"),
+        ("loss", "extra_losses.cross_entropy"),
+        ("loss", "extra_losses.hinge"),
+        ("loss", "extra_losses.huber"),
+        ("loss", "extra_losses.log_cosh"),
+    ]
+
+
+def test_registering_them_imports_no_torch():
+    code = (
+        "import sys; from minidl_core.plugins import registry; "
+        "assert len(registry().components(plugin='extra_losses')) == 5; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@every_component
+def test_the_readme_lists_it_with_its_signature_and_summary(component: Registration):
+    spec = f"{component.name}{signature_of(component.load())}"
+    assert f"| `{spec}` | {component.summary} |" in README.read_text(encoding="utf-8")
+
+
+@every_component
+def test_its_docstring_has_derivative_convention_shapes_and_source(component: Registration):
+    documentation = component.load().__doc__
+    for part in "d/dy", "Convention:", "Shapes:", "Source:":
+        assert part in documentation
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_derivative_is_left_to_pytorch(path):
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    modules |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    assert not {name for name in modules if name and name.startswith("torch.")}
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert not attributes & {"nn", "optim", "autograd", "requires_grad", "requires_grad_"}
+
+
+def test_the_python_of_the_readme_runs(capsys):
+    blocks = README.read_text(encoding="utf-8").split("```python\n")[1:]
+    for block in blocks:
+        exec(block.partition("```")[0], {})
+    printed = capsys.readouterr().out
+    assert len(blocks) == 2
+    assert printed.count("torch.Size([10]) torch.Size([10, 32, 3])") == len(REGISTERED)
