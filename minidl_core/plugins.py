@@ -111,7 +111,9 @@ def _provider(entry_point: metadata.EntryPoint) -> Provider:
     distribution = entry_point.dist
     if distribution is None:
         return Provider(entry_point.name, "(no distribution)", "")
-    return Provider(entry_point.name, distribution.name or "(no name)", distribution.version or "(no version)")
+    written = distribution.metadata
+    name, version = written.get_all("Name", ["(no name)"]), written.get_all("Version", ["(no version)"])
+    return Provider(entry_point.name, name[0], version[0])
 
 
 def _disabled(provider: Provider, environment: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from minidl_core.errors import ArgumentError, MinidlError, ShapeError, SpecError, UnknownNameError
 from minidl_core.nearest import did_you_mean
 from minidl_core.plugins import registry
-from minidl_core.spec.component import Component, component_hint, constructor
+from minidl_core.spec.component import Component, check_type, component_hint, constructor
 from minidl_core.spec.limits import MAX_LAYERS, MAX_PARAMETERS
 from minidl_core.spec.parser import read
 from minidl_core.spec.problems import Problem, spec_error
@@ -57,19 +57,28 @@ class _Failed(Exception):
 class _Builder:
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
+        self.failures = 0
 
     def problem(self, message: str, span: Span, advice: str = "", kind: str = "spec error") -> _Failed:
         self.problems.append(Problem(kind, message, span, advice))
+        return self.failed()
+
+    def failed(self) -> _Failed:
+        """Something cannot be built, nor what it is part of; why has been noted."""
+        self.failures += 1
         return _Failed()
+
+    def is_too_long(self, chain: Chain) -> bool:
+        if (count := _expanded(chain)) > MAX_LAYERS:
+            self.problem(f"{count} layers, at most {MAX_LAYERS} are built", chain.span, "repeat less")
+        return count > MAX_LAYERS
 
     # -- models ---------------------------------------------------------------------------------------------
 
     def model(self, chain: Chain, shape: Shape | None, outputs: tuple[int, ...]) -> Sequential | None:
-        count = _expanded(chain)
-        if count > MAX_LAYERS:
-            self.problem(f"{count} layers, at most {MAX_LAYERS} are built", chain.span, "repeat less")
+        if self.is_too_long(chain):
             return None
-        layers, given = self.layers(chain, shape, outputs[0] if outputs else None)
+        layers, given = self.layers(chain, shape, outputs[0] if outputs else None, set())
         if self.problems:
             return None
         sequential = self.sequential_class()(*layers)
@@ -89,39 +98,48 @@ class _Builder:
             )
         return sequential
 
-    def layers(self, chain: Chain, shape: Shape | None, outputs: int | None) -> tuple[list[Module], Shape | None]:
-        """The layers of a chain, and the shape that comes out (None: not known)."""
+    def layers(
+        self, chain: Chain, shape: Shape | None, outputs: int | None, labels: set[str]
+    ) -> tuple[list[Module], Shape | None]:
+        """The layers of a chain, and the shape that comes out (None: not known).
+
+        `labels` are those given so far in the chain that these layers will be part of.
+        """
         items = [item for item in chain.items for _ in range(item.repeat)]
         last_sized = max((index for index, item in enumerate(items) if self.is_sized(item.unit)), default=None)
-        labels: set[str] = set()
         layers: list[Module] = []
         position = 0
         for item in chain.items:
             built: list[Module] = []
+            within = labels if item.label is None else set()
+            failures = self.failures
             for _ in range(item.repeat):
-                more, shape = self.unit(item.unit, shape, outputs if position == last_sized else None)
+                more, shape = self.unit(item.unit, shape, outputs if position == last_sized else None, within)
                 built += more
                 position += 1
             if item.label is not None and item.label in labels:
                 self.problem(f"label '{item.label}' is given twice", item.span, "labels in one chain must differ")
-            elif item.label is not None and built:
-                labels.add(item.label)
-                whole = built[0] if len(built) == 1 else self.sequential_class()(*built)
+            if item.label is not None and self.failures == failures:
+                is_group = isinstance(item.unit, Chain) or len(built) > 1 or built[0].label is not None
+                whole = self.sequential_class()(*built) if is_group else built[0]
                 built = [whole.labelled(item.label)]
+            if item.label is not None:
+                labels.add(item.label)
             layers += built
         return layers, shape
 
     def unit(
-        self, unit: Call | Chain | Broken, shape: Shape | None, outputs: int | None
+        self, unit: Call | Chain | Broken, shape: Shape | None, outputs: int | None, labels: set[str]
     ) -> tuple[list[Module], Shape | None]:
         if isinstance(unit, Broken):
+            self.failed()
             return [], None
         if isinstance(unit, Chain):
-            return self.layers(unit, shape, outputs)
+            return self.layers(unit, shape, outputs, labels)
         try:
             layer_class = self.find("layer", unit)
             if layer_class is self.sequential_class():
-                return self.layers(self.as_group(unit), shape, outputs)
+                return self.layers(self.as_group(unit), shape, outputs, labels)
             return self.layer(layer_class, unit, shape, outputs)
         except _Failed:
             return [], None
@@ -132,20 +150,17 @@ class _Builder:
         arguments = self.bind(layer_class, call)
         expected = layer_class.input_argument
         written = arguments.get(expected) if expected else None
-        if shape is None and isinstance(written, Literal) and isinstance(written.value, int):
-            shape = (written.value,) if layer_class.input_axis == -1 else None
+        size = written.value if isinstance(written, Literal) and type(written.value) is int else 0
+        if shape is None and size > 0 and layer_class.input_axis == -1:
+            shape = (size,)
         sizes: dict[str, int] = {}
         if expected and shape is not None and len(shape) >= -layer_class.input_axis:
             sizes[expected] = shape[layer_class.input_axis]
         if layer_class.output_argument and outputs is not None:
             sizes[layer_class.output_argument] = outputs
-        if isinstance(written, Literal) and isinstance(written.value, int) and written.value > 0:
-            got = sizes.get(expected or "", written.value)
-            if got != written.value:
-                advice = f"write {_with_hole(call, written)} to take what comes"
-                raise self.problem(
-                    f"{call.name} expects {written.value} inputs but gets {got}", call.span, advice, "shape error"
-                )
+        if written is not None and size > 0 and (got := sizes.get(expected or "", size)) != size:
+            advice = f"write {_with_hole(call, written)} to take what comes"
+            raise self.problem(f"{call.name} expects {size} inputs but gets {got}", call.span, advice, "shape error")
         layer = self.construct(layer_class, call, arguments, shape, sizes)
         if shape is None:
             return [layer], None
@@ -153,6 +168,10 @@ class _Builder:
             return [layer], layer.output_shape(shape)
         except ShapeError as error:
             raise self.problem(str(error), call.span, kind="shape error") from None
+        except Exception as error:
+            # As with its constructor: whatever a plugin's layer raises is a problem of this spec.
+            message = f"{call.name} does not take inputs of shape {'x'.join(map(str, shape))}"
+            raise self.problem(f"{message}: {type(error).__name__}: {error}", call.span, kind="shape error") from error
 
     def is_sized(self, unit: Call | Chain | Broken) -> bool:
         """Whether a unit has a layer whose output's size is an argument."""
@@ -176,8 +195,8 @@ class _Builder:
         """`sequential(a-b, c)` is `(a-b-c)`."""
         items: list[Item] = []
         for argument in call.arguments:
-            if not isinstance(argument.value, Chain):
-                raise self.problem("sequential takes layers", argument.span)
+            if argument.name is not None or not isinstance(argument.value, Chain):
+                raise self.problem("sequential takes layers, and nothing else", argument.span, "as in sequential(a-b)")
             items += argument.value.items
         if not items:
             raise self.problem("sequential takes at least one layer", call.span)
@@ -189,6 +208,9 @@ class _Builder:
         """The one component that a chain of a kind other than layer must be."""
         [item, *more] = chain.items
         if isinstance(item.unit, Broken):
+            self.failed()
+            return None
+        if self.is_too_long(chain):
             return None
         if more or item.label or item.repeat != 1 or isinstance(item.unit, Chain):
             self.problem(f"expected one {kind}", chain.span, "only layers are joined, grouped, labelled or repeated")
@@ -248,14 +270,17 @@ class _Builder:
         shape: Shape | None,
         sizes: dict[str, int],
     ) -> _Kind:
-        noted = len(self.problems)
+        failures = self.failures
         values = {}
         for name, value in arguments.items():
             try:
                 values[name] = self.evaluate(component_class, name, value, shape, sizes)
+                check_type(component_class, name, values[name])
+            except ArgumentError as error:
+                self.problem(str(error), value.span)
             except _Failed:
                 continue
-        if len(self.problems) > noted:
+        if self.failures > failures:
             raise _Failed()
         try:
             return component_class(**values)
@@ -271,7 +296,7 @@ class _Builder:
     ) -> Any:
         """A value of the syntax tree as the constructor takes it."""
         kind = component_hint(component_class, name)
-        if isinstance(value, Literal) and isinstance(value.value, str) and kind is not None:
+        if isinstance(value, Literal) and isinstance(value.value, str) and kind is not None and kind.kind != "layer":
             try:
                 return build_component(kind.kind, value.value)
             except SpecError as error:
@@ -283,10 +308,15 @@ class _Builder:
         if isinstance(value, Hole):
             return self.size(component_class, name, value, sizes)
         if kind is None:
+            if _is_broken(value):
+                raise self.failed()
             return str(value)
         if kind.kind == "layer":
-            layers, _ = self.layers(value, shape, None)
-            return self.sequential_class()(*layers) if layers else None
+            failures = self.failures
+            layers, _ = self.layers(value, shape, None, set())
+            if self.failures > failures:
+                raise _Failed()
+            return self.sequential_class()(*layers)
         built = self.single(kind.kind, value)
         if built is None:
             raise _Failed()
@@ -297,6 +327,8 @@ class _Builder:
         if name in sizes:
             return sizes[name]
         if name == getattr(component_class, "input_argument", None):
+            if self.failures:  # of a layer before it, probably
+                raise self.failed()
             raise self.problem(f"the size of the input is not known, so '{name}' cannot be '_'", hole.span, "write it")
         if name == getattr(component_class, "output_argument", None):
             raise self.problem(
@@ -314,10 +346,22 @@ def _expanded_unit(unit: Call | Chain | Broken) -> int:
     if isinstance(unit, Chain):
         return _expanded(unit)
     inner = unit.arguments if isinstance(unit, Call) else ()
-    return 1 + sum(_expanded(argument.value) for argument in inner if isinstance(argument.value, Chain))
+    return 1 + sum(_expanded_value(argument.value) for argument in inner)
 
 
-def _with_hole(call: Call, written: Literal) -> Call:
+def _expanded_value(value: Value) -> int:
+    if isinstance(value, ListValue):
+        return sum(map(_expanded_value, value.values))
+    return _expanded(value) if isinstance(value, Chain) else 0
+
+
+def _is_broken(chain: Chain) -> bool:
+    """Whether some of a chain could not be read."""
+    units = [item.unit for item in chain.items]
+    return any(isinstance(unit, Broken) or (isinstance(unit, Chain) and _is_broken(unit)) for unit in units)
+
+
+def _with_hole(call: Call, written: Value) -> Call:
     """The call with `_` in place of one of its arguments."""
     return replace(
         call, arguments=tuple(Argument(a.name, Hole() if a.value is written else a.value) for a in call.arguments)
@@ -325,4 +369,4 @@ def _with_hole(call: Call, written: Literal) -> Call:
 
 
 def _sizes(shape: Shape) -> str:
-    return "x".join(map(str, shape)) + (" outputs" if len(shape) == 1 else " values")
+    return "1 output" if shape == (1,) else "x".join(map(str, shape)) + (" outputs" if len(shape) == 1 else " values")

@@ -74,7 +74,8 @@ def spec_name(component: type[Component]) -> str:
     """The registered name of a class, or the class's own name where it is not registered."""
     from minidl_core.plugins import registry
 
-    return registry().name_of(component) or component.__name__
+    registration = registry().of(component)
+    return component.__name__ if registration is None else registry().name_to_write(registration)
 
 
 @functools.cache
@@ -122,12 +123,17 @@ def _checked_arguments(component: type[Component], args: tuple[Any, ...], kwargs
         raise ArgumentError(f"{component.__name__}{_plain(signature)}: {error}") from None
     bound.apply_defaults()
     for name, value in bound.arguments.items():
-        hint = hints(component).get(name)
         variadic = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
         for one in value if variadic else (value,):
-            if hint is not None and not _conforms(one, hint):
-                raise ArgumentError(f"{name} must be {_expected(hint)}, got {_shown(one)}", name)
+            check_type(component, name, one)
     return dict(bound.arguments)
+
+
+def check_type(component: type[Component], argument: str, value: Any) -> None:
+    """Raise ArgumentError where a value is not of the type that the constructor's hint says."""
+    hint = hints(component).get(argument)
+    if hint is not None and not _conforms(value, hint):
+        raise ArgumentError(f"{argument} must be {_expected(hint)}, got {_shown(value)}", argument)
 
 
 def _plain(signature: inspect.Signature) -> str:

@@ -18,13 +18,13 @@ _TOKEN = re.compile(
     | (?P<word>   [^\W\d]\w* (?: \.\w+ )* )
     | (?P<string> "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' )
     | (?P<mark>   [-*:,()=\[\]] )
-    | (?P<bad>    [^\s\w"'()\[\],=:*\-\#]+ | . )
+    | (?P<bad>    [^\s\w"'()\[\],=:*\-\#]*\\["'] | [^\s\w"'()\[\],=:*\-\#]+ | . )
     """,
     re.VERBOSE | re.DOTALL,
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*", re.ASCII)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _Rule = TypeVar("_Rule")
 _CONSTANTS = {"true": True, "false": False, "none": None}
 
@@ -62,8 +62,9 @@ class _Parser:
         self.text = text
         self.problems: list[Problem] = []
         self.tokens = self._tokens()
+        self.closings = self._closings()
         self.position = 0
-        self.depth = 0
+        self.opened: list[int] = []
 
     def _tokens(self) -> list[_Token]:
         tokens = []
@@ -75,7 +76,19 @@ class _Parser:
                 self.problem(message, span, "close it on the same line" if unclosed else "remove it")
             elif kind != "space":
                 tokens.append(_Token(kind, match[0], span))
-        return [*tokens, _Token("end", "", Span(len(self.text), len(self.text)))]
+        end = tokens[-1].span.end if tokens else 0
+        return [*tokens, _Token("end", "", Span(end, end))]
+
+    def _closings(self) -> dict[int, int]:
+        """Where the parenthesis or bracket that opens at a token is closed, if it ever is."""
+        closings: dict[int, int] = {}
+        opened: list[int] = []
+        for position, token in enumerate(self.tokens):
+            if token.kind == "mark" and token.text in "([":
+                opened.append(position)
+            elif token.kind == "mark" and token.text in ")]" and opened:
+                closings[opened.pop()] = position
+        return closings
 
     # -- what the rules are made of -------------------------------------------------------------------------
 
@@ -109,12 +122,23 @@ class _Parser:
         return self.take()
 
     def open(self) -> _Token:
+        self.opened.append(self.position)
         opening = self.take()
-        self.depth += 1
-        if self.depth > MAX_NESTING:
+        if len(self.opened) > MAX_NESTING:
             self.problem(f"nested more than {MAX_NESTING} deep", opening.span)
             raise _Unreadable()
         return opening
+
+    def close(self, mark: str, expected: str) -> _Token:
+        closing = self.expect(mark, expected)
+        self.opened.pop()
+        return closing
+
+    def leave(self, depth: int) -> None:
+        """Go on behind everything that was opened beyond `depth`, if that is ever closed."""
+        for opening in self.opened[depth : depth + 1]:
+            self.position = max(self.position, self.closings.get(opening, -1) + 1)
+        del self.opened[depth:]
 
     def skip_to(self, *marks: str) -> None:
         """Go on to the next of `marks` that stands outside any parentheses opened on the way."""
@@ -133,14 +157,18 @@ class _Parser:
         if self.problems and len(self.tokens) == 1:
             return Chain((Item(Broken()),)), self.problems
         chain = self.chain()
+        items = list(chain.items)
         while self.token.kind != "end":
-            self.problem(f"unexpected '{self.token.text[:40]}'", self.token.span, "join layers with '-'")
-            self.take()
+            if not self.problems or self.problems[-1].span != self.token.span:
+                advice = "remove it" if self.at(")", "]") else "join layers with '-'"
+                self.problem(f"unexpected '{self.token.text[:40]}'", self.token.span, advice)
+            if self.at(")", "]"):
+                self.take()
             self.skip_to("-")
             if self.at("-"):
                 self.take()
-                chain = Chain((*chain.items, *self.chain().items), chain.span)
-        return chain, self.problems
+                items += self.chain().items
+        return Chain(tuple(items), chain.span), self.problems
 
     def chain(self) -> Chain:
         start = self.token.span.start
@@ -151,7 +179,7 @@ class _Parser:
         return Chain(tuple(items), Span(start, items[-1].span.end))
 
     def item(self) -> Item:
-        start, depth = self.token.span.start, self.depth
+        start, depth = self.token.span.start, len(self.opened)
         try:
             label = None
             if self.token.kind == "word" and self.next_is(":"):
@@ -161,7 +189,7 @@ class _Parser:
             repeat = self.repeat() if self.at("*") else 1
             return Item(unit, label, repeat, Span(start, self.tokens[self.position - 1].span.end))
         except _Unreadable:
-            self.depth = depth
+            self.leave(depth)
             self.skip_to("-", ",")
             return Item(Broken(), span=Span(start, self.token.span.start))
 
@@ -170,15 +198,16 @@ class _Parser:
             return self.call()
         opening = self.open()
         chain = self.chain()
-        closing = self.expect(")", "')' or '-'")
-        self.depth -= 1
+        closing = self.close(")", "')' or '-'")
         return Chain(chain.items, Span(opening.span.start, closing.span.end))
 
     def repeat(self) -> int:
         self.take()
-        if self.token.kind != "number" or not self.token.text.isdigit() or int(self.token.text[:MAX_DIGITS]) < 1:
+        if self.token.kind != "number" or not self.token.text.isdigit() or not self.token.text.strip("0"):
             raise self.unreadable("how often to repeat, a whole number of at least 1")
-        return int(self.take().text[:MAX_DIGITS])
+        if self.is_too_long(self.token.text, self.token.span):
+            raise _Unreadable()
+        return int(self.take().text)
 
     def call(self) -> Call:
         name_span = self.token.span
@@ -187,8 +216,7 @@ class _Parser:
             return Call(name, (), name_span, name_span)
         self.open()
         arguments = self.separated(self.argument, ")")
-        closing = self.expect(")", "',' or ')'")
-        self.depth -= 1
+        closing = self.close(")", "',' or ')'")
         return Call(name, tuple(arguments), Span(name_span.start, closing.span.end), name_span)
 
     def argument(self) -> Argument:
@@ -204,7 +232,7 @@ class _Parser:
         if token.kind == "number" or (self.at("-") and self.tokens[self.position + 1].kind == "number"):
             return self.number()
         if token.kind == "string":
-            return Literal(_ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), self.take().text[1:-1]), token.span)
+            return Literal(_ESCAPE.sub(_unescaped, self.take().text[1:-1]), token.span)
         if token.kind == "word" and token.text in _CONSTANTS:
             return Literal(_CONSTANTS[self.take().text], token.span)
         if token.kind == "word" and token.text == "_":
@@ -212,24 +240,28 @@ class _Parser:
         if self.at("["):
             opening = self.open()
             values = self.separated(self.value, "]")
-            closing = self.expect("]", "',' or ']'")
-            self.depth -= 1
+            closing = self.close("]", "',' or ']'")
             return ListValue(tuple(values), Span(opening.span.start, closing.span.end))
         if token.kind == "word" or self.at("("):
             return self.chain()
         raise self.unreadable("a value: a number, a string, true, false, none, '_', a list or a component")
 
-    def number(self) -> Literal:
+    def number(self) -> Literal | Chain:
         start = self.token.span.start
         sign = -1 if self.at("-") and self.take() else 1
         text, span = self.token.text, Span(start, self.take().span.end)
-        if len(text) > MAX_DIGITS:
-            self.problem(f"a number of {len(text)} characters, at most {MAX_DIGITS} are read", span)
-            return Literal(0, span)
+        if self.is_too_long(text, span):
+            return Chain((Item(Broken(span), span=span),), span)
         value = int(text) if text.isdigit() else float(text)
         if not math.isfinite(value):
             self.problem(f"{text} is too large for a number", span)
+            return Chain((Item(Broken(span), span=span),), span)
         return Literal(sign * value, span)
+
+    def is_too_long(self, number: str, span: Span) -> bool:
+        if len(number) > MAX_DIGITS:
+            self.problem(f"a number of {len(number)} characters, at most {MAX_DIGITS} are read", span)
+        return len(number) > MAX_DIGITS
 
     def separated(self, rule: Callable[[], _Rule], closing: str) -> list[_Rule]:
         """`[ rule { "," rule } ]`, up to the closing mark."""
@@ -248,5 +280,13 @@ class _Parser:
             near = _NAME.fullmatch(lower) and lower != token.text
             advice = f"did you mean '{lower}'?" if near else "names are of a-z, 0-9 and _, and begin with a letter"
             self.problem(f"'{token.text[:40]}' is not {expected}", token.span, advice)
+            if near and lower not in _CONSTANTS and (dotted or "." not in lower):
+                return lower
             raise _Unreadable()
         return token.text
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """What a backslash and what follows it stand for: `\\n`, `\\u00e9`; any other character stands for itself."""
+    what = escape[1]
+    return chr(int(what[1:], 16)) if len(what) > 1 else _ESCAPED.get(what, what)

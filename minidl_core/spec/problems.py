@@ -46,8 +46,8 @@ def _render(text: str, problem: Problem) -> str:
     before = " " * _columns(lead + _printable(text[left:start]))
     carets = "^" * max(1, _columns(_printable(text[start : min(end, right)])))
     place = f" (line {text.count(chr(10), 0, start) + 1})" if "\n" in text.strip() else ""
-    advice = f"  {problem.advice}" if problem.advice else ""
-    return f"{problem.kind}: {problem.message}{place}\n  {lead}{line}{tail}\n  {before}{carets}{advice}"
+    advice = f"  {_printable(problem.advice)}" if problem.advice else ""
+    return f"{problem.kind}: {_printable(problem.message)}{place}\n  {lead}{line}{tail}\n  {before}{carets}{advice}"
 
 
 def _printable(text: str) -> str:

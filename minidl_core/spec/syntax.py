@@ -29,6 +29,13 @@ class Literal:
     value: int | float | str | bool | None
     span: Span = _span()
 
+    def __eq__(self, other: object) -> bool:
+        # By text and not by value, since to Python True is 1.
+        return isinstance(other, Literal) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
     def __str__(self) -> str:
         if self.value is None or isinstance(self.value, bool):
             return str(self.value).lower()

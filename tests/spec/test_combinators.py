@@ -1,0 +1,171 @@
+"""Combinators, layers that take chains, are ordinary components: a plugin brings one as it brings any layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from minidl_core.errors import ShapeError, SpecError
+from minidl_core.nn import Linear, Module, ReLU, Sequential
+from minidl_core.spec import build_component, build_model, parse
+
+Install = Callable[..., None]
+
+
+class Residual(Module):
+    """y = x + gain f(x).   dx = dy + gain f'(dy)."""
+
+    def __init__(self, inner: Module, gain: float = 1.0) -> None:
+        self.inner, self.gain = inner, gain
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.gain * self.inner.forward(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy + self.inner.backward(self.gain * dy)
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if (out := self.inner.output_shape(shape)) != shape:
+            raise ShapeError(f"residual needs as many outputs as inputs, {shape[-1]}, but gets {out[-1]}")
+        return shape
+
+
+class Either(Module):
+    """A layer that takes a layer, or the sizes of one; and no hints of its own on which of them."""
+
+    def __init__(self, first: Module, second: Module | None = None, sizes: Sequence[int] = ()) -> None:
+        self.first, self.second = first, second
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.first.forward(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return self.first.backward(dy)
+
+
+@pytest.fixture(autouse=True)
+def _residual(install: Install) -> None:
+    install("extra", residual=Residual, either=Either)
+
+
+def problems(text: str, *arguments: object) -> list[tuple[str, str]]:
+    with pytest.raises(SpecError) as error:
+        build_model(text, *arguments)  # type: ignore[arg-type]
+    return [(p.message, text[p.span.start : p.span.end]) for p in error.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("residual(linear(3,3)-relu)", "residual(linear(3,3)-relu)"),
+        ("residual(relu)", "residual(relu)"),
+        ("residual(inner=relu, gain=2)", "residual(relu,gain=2)"),
+        ("residual((relu-tanh)*2)", "residual(relu-tanh-relu-tanh)"),
+        ("residual(sequential(relu,tanh))", "residual(relu-tanh)"),
+        ("residual(h:linear(2,2)-relu)", "residual(h:linear(2,2)-relu)"),
+        ("residual(residual(relu)-residual(tanh,2))", "residual(residual(relu)-residual(tanh,gain=2))"),
+        ("h:residual(relu)*2", "h:(residual(relu)-residual(relu))"),
+        ("extra.residual(core.relu)", "residual(relu)"),
+        ("either(relu,tanh)-either(relu,none)", "either(relu,second=tanh)-either(relu)"),
+    ],
+)
+def test_a_combinator_is_built_and_written_back(text: str, canonical: str) -> None:
+    model = build_model(text)
+    assert str(model) == canonical
+    assert parse(canonical) == model.to_spec()
+    assert str(build_model(canonical)) == canonical
+
+
+def test_holes_within_take_the_size_that_comes() -> None:
+    text = "linear(2,5)-residual(linear(_,3)-relu-linear(_,5))-linear(_,_)"
+    assert str(build_model(text, (2,), (1,))) == "linear(2,5)-residual(linear(5,3)-relu-linear(3,5))-linear(5,1)"
+
+
+def test_the_first_hole_within_takes_the_size_of_the_data() -> None:
+    assert str(build_model("residual(linear(_,4))", (4,))) == "residual(linear(4,4))"
+
+
+def test_a_last_output_within_is_not_that_of_the_model() -> None:
+    assert problems("linear(_,_)-residual(linear(_,_))", (4,), (4,)) == [
+        ("'out_features' cannot be '_' here: only the last output comes from the data", "_")
+    ]
+
+
+def test_the_last_hole_may_stand_before_a_combinator_that_keeps_the_size() -> None:
+    assert str(build_model("linear(_,_)-residual(tanh)", (4,), (3,))) == "linear(4,3)-residual(tanh)"
+
+
+def test_sizes_within_are_checked_at_their_place() -> None:
+    assert problems("linear(2,5)-residual(linear(4,5))") == [("linear expects 4 inputs but gets 5", "linear(4,5)")]
+    assert problems("residual(linear(_,3)-linear(4,5))", (5,)) == [
+        ("linear expects 4 inputs but gets 3", "linear(4,5)")
+    ]
+
+
+def test_a_shape_that_a_combinator_refuses_is_shown_at_the_combinator() -> None:
+    assert problems("linear(2,5)-residual(linear(_,4))") == [
+        ("residual needs as many outputs as inputs, 5, but gets 4", "residual(linear(_,4))")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("residual(liner(2,2)-relu)", [("unknown layer 'liner'", "liner")]),
+        ("residual(relu-liner(2,2)-tahn)", [("unknown layer 'liner'", "liner"), ("unknown layer 'tahn'", "tahn")]),
+        ("residual(relu*0-tanh)", [("expected how often to repeat, a whole number of at least 1, found '0'", "0")]),
+        ("residual(relu-)", [("expected the name of a component, found ')'", ")")]),
+        ("residual(h:relu-h:tanh)", [("label 'h' is given twice", "h:tanh")]),
+        ("residual(3)", [("inner must be a layer, got 3", "3")]),
+        ("residual('relu')", [("inner must be a layer, got 'relu'", "'relu'")]),
+        ("residual([relu])", [("inner must be a layer, got [<Sequential relu>]", "[relu]")]),
+        ("residual(none)", [("inner must be a layer, got none", "none")]),
+        ("residual(_)", [("'_' stands for a size that fits, and 'inner' is not one", "_")]),
+        ("residual(linear(_,4)-liner,x)-tahn", [
+            *[("the size of the input is not known, so 'in_features' cannot be '_'", "_")],
+            *[("unknown layer 'liner'", "liner"), ("gain must be a finite number, got 'x'", "x")],
+            ("unknown layer 'tahn'", "tahn"),
+        ]),
+    ],
+)  # fmt: skip
+def test_problems_within_are_reported_once_at_their_place(text: str, expected: list[tuple[str, str]]) -> None:
+    assert problems(text) == expected
+
+
+def test_labels_within_are_a_chain_of_their_own() -> None:
+    model = build_model("h:linear(2,2)-r:residual(h:linear(2,2)-linear(2,2))")
+    assert list(model.named_parameters()) == [
+        *("h.weight", "h.bias"),
+        *("r.inner.h.weight", "r.inner.h.bias", "r.inner.1.weight", "r.inner.1.bias"),
+    ]
+
+
+def test_a_combinator_counts_among_the_components_of_its_kind() -> None:
+    assert isinstance(build_component("layer", "residual(linear(2,2))"), Residual)
+
+
+def test_a_combinator_made_in_python_is_written_as_a_spec() -> None:
+    model = Sequential(Residual(Sequential(Linear(3, 3), ReLU()), gain=0.5))
+    assert str(model) == "residual(linear(3,3)-relu,gain=0.5)"
+    again = build_model(str(model))
+    assert list(again.named_parameters()) == list(model.named_parameters())
+
+
+def test_a_layer_that_stands_in_two_combinators_is_refused() -> None:
+    layer = Linear(2, 2)
+    with pytest.raises(ValueError, match="twice"):
+        Sequential(Residual(layer), Residual(layer)).named_parameters()
+
+
+def test_what_a_combinator_computes_is_what_its_spec_says() -> None:
+    model = build_model("residual(linear(_,3,init=zeros),gain=4)-linear(_,2)", (3,)).initialize(
+        [0], dtype=torch.float64
+    )
+    x = torch.randn(5, 3, dtype=torch.float64)
+    bias = model.named_parameters()["0.inner.0.bias"].value
+    last = model[1]
+    assert isinstance(last, Linear)
+    torch.testing.assert_close(model.forward(x), last.forward(x + 4 * bias))
