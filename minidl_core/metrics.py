@@ -55,8 +55,9 @@ class R2(Metric):
         output, target = output.double(), target.double()
         residual = ((target - output) ** 2).sum(-2)
         total = ((target - target.mean(-2, keepdim=True)) ** 2).sum(-2)
-        constant = (residual == 0).double()
-        return torch.where(total > 0, 1 - residual / total, constant).mean(-1)
+        # Not total == 0: the mean of equal numbers is rounded, and may differ from them.
+        constant = target.amax(-2) == target.amin(-2)
+        return torch.where(constant, (residual == 0).double(), 1 - residual / total).mean(-1)
 
 
 def predicted_classes(output: Tensor, threshold: float) -> Tensor:

@@ -26,6 +26,7 @@ def progress_bar(epochs: int) -> Iterator[Callable[[int, Tensor], None] | None]:
         BarColumn(),
         TextColumn("loss {task.fields[loss]}"),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=epochs, loss="")

@@ -18,7 +18,10 @@ from minidl_core.cli.progress import progress_bar
 from minidl_core.errors import DataError, DivergedError, MinidlError, ModelFileError, RequestError
 
 if TYPE_CHECKING:
+    from minidl_core.data.rounds import RoundData
     from minidl_core.training import Training
+
+MANY_CLASSES = 20
 
 
 @click.command()
@@ -62,6 +65,7 @@ def train(data: str, out: str | None, as_json: bool, test_fraction: float | None
             saved, problem = None, error  # the figures are all that is left of the work: print them still
     finally:
         _remove_if_empty(folder)
+    _hint(training.data, options["task"])
     if as_json:
         print_json(_as_json(training, saved))
     else:
@@ -131,6 +135,14 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
     except OSError:
         return
+
+
+def _hint(data: RoundData, task: str | None) -> None:
+    """Say so where a column of whole numbers was taken as very many classes, and perhaps should not have been."""
+    classes = data.classes or ()
+    if task is None and len(classes) > MANY_CLASSES and all(name.lstrip("+-").isdigit() for name in classes):
+        taken = f"the whole numbers of '{data.target_name}' are taken as {len(classes)} classes"
+        click.echo(f"minidl: {taken}; --task regression predicts their value", err=True)
 
 
 def _as_json(training: Training, saved: Path | None) -> dict[str, object]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from minidl_core.data.rounds import Examples
+from minidl_core.errors import ShapeError, require
 from minidl_core.seeding import generator
 
 
@@ -23,6 +24,11 @@ class Batches:
 
     def __init__(self, examples: Examples, batch_size: int, seeds: Sequence[int], rounds: tuple[int, ...]) -> None:
         features, target = examples.features, examples.target
+        require("batch_size", batch_size, batch_size >= 1, "at least 1")
+        if target.shape[: features.dim() - 1] != features.shape[:-1]:
+            raise ShapeError(
+                f"features {list(features.shape)} and target {list(target.shape)} must have the same number of rows"
+            )
         self.rows = features.shape[-2]
         self.batch_size, self.seeds, self.rounds = batch_size, seeds, rounds
         has_own_rows = features.dim() > 2

@@ -8,13 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from minidl_core.data.table import Table
-from minidl_core.errors import DataError, RequestError
+from minidl_core.errors import DataError, RequestError, require
 from minidl_core.nearest import did_you_mean
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -76,8 +77,9 @@ def read_cells(path: str) -> Cells:
             numbered = [(reader.line_num, row) for row in reader if row]
     except OSError as error:
         raise DataError(f"cannot read '{path}': {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"cannot read '{path}': byte {error.start} is not UTF-8; save it as UTF-8") from None
+    except UnicodeDecodeError:
+        line, byte = _first_byte_that_is_not_utf8(Path(path).read_bytes())
+        raise DataError(f"cannot read '{path}', line {line}: byte {byte} is not UTF-8; save it as UTF-8") from None
     except csv.Error as error:
         raise DataError(f"cannot read '{path}', line {reader.line_num}: {error}") from None
     if not header:
@@ -93,6 +95,15 @@ def read_cells(path: str) -> Cells:
     return Cells(path, header, [row for _, row in numbered], [line for line, _ in numbered])
 
 
+def _first_byte_that_is_not_utf8(content: bytes) -> tuple[int, int]:
+    """Its line and its place in a file, which a decoder that reads in pieces does not know."""
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        return content.count(b"\n", 0, error.start) + 1, error.start
+    return 1, 0
+
+
 def read_table(path: str, target: str, task: str | None = None) -> Table:
     """Read a file with a header: the target column, and all others as numeric features.
 
@@ -106,6 +117,7 @@ def read_table(path: str, target: str, task: str | None = None) -> Table:
         RequestError: where there is no such target column, with the columns that there are.
         DataError: for anything that is not a finite number, with its row and column.
     """
+    require("task", task, task is None or task in TASKS, f"one of {', '.join(TASKS)}")
     cells = read_cells(path)
     if target not in cells.header:
         raise RequestError(f"'{path}' has no column '{target}'; {_columns(target, cells.header)}")
@@ -147,7 +159,7 @@ def _class_names(labels: Sequence[str]) -> tuple[str, ...]:
     """The different labels, in the order of their numbers where all are numbers, else of the alphabet."""
     different = set(labels)
     if all(_WHOLE.fullmatch(label) for label in different):
-        return tuple(sorted(different, key=lambda label: (int(label), label)))
+        return tuple(sorted(different, key=lambda label: (Decimal(label), label)))
     return tuple(sorted(different))
 
 

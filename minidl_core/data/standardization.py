@@ -19,8 +19,11 @@ class Standardization:
     @classmethod
     def fit(cls, values: Tensor) -> Self:
         """Those of `values`, `[*rounds, N, F]`; a constant column is divided by 1."""
-        mean = values.mean(-2, keepdim=True)
-        std = values.std(-2, keepdim=True, correction=0)
+        # Scaled to 1, so that no square is too large or too small for its type.
+        greatest = values.abs().amax(-2, keepdim=True)
+        greatest = greatest.masked_fill(greatest == 0, 1.0)
+        mean = greatest * (values / greatest).mean(-2, keepdim=True)
+        std = greatest * (values / greatest).std(-2, keepdim=True, correction=0)
         # Of a constant column rounding may leave a deviation that is not quite 0.
         constant = std <= 1e-12 * mean.abs()
         return cls(mean, std.masked_fill(constant, 1.0))

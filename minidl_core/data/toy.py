@@ -27,6 +27,9 @@ class Dataset(Component):
 class _Points(Dataset):
     """n points in the plane, in random order, moved by normal noise of a given deviation."""
 
+    classes: int = 2
+    """How many there are, even where a small sample lacks one."""
+
     def __init__(self, n: int = 1000, noise: float = 0.0) -> None:
         require("n", n, 2 <= n <= 100_000_000, "from 2 to 100000000")
         require("noise", noise, noise >= 0, "0 or greater")
@@ -39,15 +42,14 @@ class _Points(Dataset):
     def sample(self, generator: Generator) -> Table:
         points, labels = self.points(generator)
         points = points + self.noise * torch.randn(points.shape, dtype=torch.float64, generator=generator)
-        classes = tuple(str(label) for label in range(int(labels.max()) + 1))
-        return Table(points, labels, ("x", "y"), "class", classes)
+        return Table(points, labels, ("x", "y"), "class", tuple(map(str, range(self.classes))))
 
     def uniform(self, generator: Generator, *shape: int) -> Tensor:
         return torch.rand(shape, dtype=torch.float64, generator=generator)
 
-    def classes_in_turn(self, count: int, generator: Generator) -> Tensor:
+    def classes_in_turn(self, generator: Generator) -> Tensor:
         """Classes of equal size (up to one), in random order."""
-        return (torch.arange(self.n) % count)[torch.randperm(self.n, generator=generator)]
+        return (torch.arange(self.n) % self.classes)[torch.randperm(self.n, generator=generator)]
 
 
 class Disk(_Points):
@@ -68,7 +70,7 @@ class Moons(_Points):
         super().__init__(n, noise)
 
     def points(self, generator: Generator) -> tuple[Tensor, Tensor]:
-        labels = self.classes_in_turn(2, generator)
+        labels = self.classes_in_turn(generator)
         angle = math.pi * self.uniform(generator, self.n)
         upper = torch.stack([angle.cos(), angle.sin()], -1)
         lower = torch.stack([1 - angle.cos(), 0.5 - angle.sin()], -1)
@@ -87,12 +89,12 @@ class Spirals(_Points):
         super().__init__(n, noise)
         require("arms", arms, 2 <= arms <= n, "at least 2 and at most n")
         require("turns", turns, turns > 0, "greater than 0")
-        self.arms, self.turns = arms, turns
+        self.arms, self.turns, self.classes = arms, turns, arms
 
     def points(self, generator: Generator) -> tuple[Tensor, Tensor]:
-        labels = self.classes_in_turn(self.arms, generator)
+        labels = self.classes_in_turn(generator)
         radius = 0.05 + 0.95 * self.uniform(generator, self.n).sqrt()
-        angle = 2 * math.pi * (self.turns * radius + labels / self.arms)
+        angle = 2 * math.pi * (self.turns * radius + labels.double() / self.arms)
         return radius.unsqueeze(-1) * torch.stack([angle.cos(), angle.sin()], -1), labels
 
 
@@ -117,7 +119,7 @@ class Circles(_Points):
         self.factor = factor
 
     def points(self, generator: Generator) -> tuple[Tensor, Tensor]:
-        labels = self.classes_in_turn(2, generator)
+        labels = self.classes_in_turn(generator)
         angle = 2 * math.pi * self.uniform(generator, self.n)
-        radius = torch.where(labels == 0, 1.0, self.factor)
+        radius = torch.tensor([1.0, self.factor], dtype=torch.float64)[labels]
         return radius.unsqueeze(-1) * torch.stack([angle.cos(), angle.sin()], -1), labels

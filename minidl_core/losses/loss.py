@@ -79,12 +79,11 @@ def encode_labels(labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
 
     Raises ShapeError for a label that has no output.
     """
-    most = max(outputs, 2)
-    if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < most:
-        raise ShapeError(
-            f"labels from {int(labels.min())} to {int(labels.max())} need {int(labels.max()) + 1} outputs, "
-            f"the model has {outputs}"
-        )
+    low, high = (int(labels.min()), int(labels.max())) if labels.numel() else (0, 0)
+    if low < 0:
+        raise ShapeError(f"labels from {low} to {high}: labels count from 0")
+    if high >= max(outputs, 2):
+        raise ShapeError(f"labels from {low} to {high} need {high + 1} outputs, the model has {outputs}")
     if outputs == 1:
         return labels.unsqueeze(-1).to(dtype)
     return (labels.unsqueeze(-1) == torch.arange(outputs, device=labels.device)).to(dtype)
@@ -98,4 +97,5 @@ def row_share(output: Tensor, sample_weight: Tensor | None) -> Tensor | float:
         raise ShapeError(
             f"sample_weight {list(sample_weight.shape)} must have one weight a row, {list(output.shape[:-1])}"
         )
+    sample_weight = sample_weight.to(output)  # so that whole weights are divided in the output's precision
     return (sample_weight / sample_weight.sum(-1, keepdim=True)).unsqueeze(-1)

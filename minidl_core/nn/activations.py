@@ -49,7 +49,9 @@ class Sigmoid(Module):
     y: Tensor = saved()
 
     def forward(self, x: Tensor) -> Tensor:
-        self.y = x.sigmoid()
+        # Not x.sigmoid(), which rounds the last elements of a tensor otherwise than the rest: in float32 a round among
+        # many would drift away from the run of its own.
+        self.y = (x.neg().exp() + 1).reciprocal()
         return self.y
 
     def backward(self, dy: Tensor) -> Tensor:

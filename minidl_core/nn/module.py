@@ -82,7 +82,7 @@ class Module(Component):
                 if isinstance(value, Parameter):
                     named[f"{place}.{name}" if place else name] = value
         if len({id(parameter) for parameter in named.values()}) < len(named):
-            raise ArgumentError("two layers share a parameter, of which each would set the gradient; build a second one")
+            raise ArgumentError("two layers share a parameter, and each would set its gradient; build a second one")
         return named
 
     def layers_within(self) -> dict[str, Module]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from minidl_core.spec import build_model
 from minidl_core.training.loop import OnEpoch, fit
 from minidl_core.training.statistics import Statistics
 from minidl_core.training.threads import threads_for, use_threads
-from minidl_core.training.trained_model import TrainedModel
+from minidl_core.training.trained_model import TrainedModel, output_sizes
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -96,7 +97,7 @@ def train(
             raise RequestError(f"{name} must be at least 1, got {value}")
     if dtype not in DTYPES:
         raise RequestError(f"dtype must be one of {', '.join(DTYPES)}, got '{dtype}'")
-    seeds = round_seeds(seed, rounds)
+    seeds = round_seeds(operator.index(seed), rounds)  # a plain integer, of whatever kind it is given
     criterion, updates = Loss.of(loss), Optimizer.of(optimizer)
     round_data = _round_data(data, target, task, test, test_fraction, seeds)
     trained = _untrained(model, round_data, criterion, seeds, DTYPES[dtype])
@@ -161,9 +162,7 @@ def _untrained(
 ) -> TrainedModel:
     """The model that fits the data, with new weights and the preprocessing of each round."""
     input_shape = (len(data.feature_names),)
-    outputs: tuple[int, ...] = (1,) if data.classes is None else (len(data.classes),)
-    if data.classes is not None and len(data.classes) == 2:
-        outputs = (2, 1)  # two classes may also be told apart by a single output
+    outputs = output_sizes(data.classes)
     if isinstance(model, str):
         model = build_model(model, input_shape, outputs)
     elif (given := model.output_shape(input_shape)) not in [(size,) for size in outputs]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from minidl_core.data.batches import Batches
 from minidl_core.data.rounds import Examples
-from minidl_core.errors import DivergedError
+from minidl_core.errors import DivergedError, require
 from minidl_core.losses import Loss
 from minidl_core.nn import Module
 from minidl_core.optim import Optimizer
@@ -42,19 +42,22 @@ def fit(
         DivergedError: when a loss or a weight becomes NaN or infinite. The model then has the weights of the last
             epoch that ended well.
     """
+    require("epochs", epochs, epochs >= 0, "0 or greater")
     parameters = model.parameters
     batches = Batches(examples, batch_size, seeds, parameters.rounds)
     share = torch.tensor([min(batch_size, batches.rows - start) for start in range(0, batches.rows, batch_size)])
-    share = (share / batches.rows).to(parameters.values)
+    share = share.to(parameters.values) / batches.rows
     history = parameters.values.new_zeros(epochs, *parameters.rounds)
     for epoch in range(epochs):
         last_good = parameters.values.clone()
-        losses = []
+        losses: list[Tensor] = []
+        stopped = False
         for x, target in batches.epoch(epoch):
             losses.append(loss.forward(model.forward(x), target))
             model.backward(loss.backward())
             optimizer.step(parameters)
-            if stop():
+            stopped = stop()
+            if stopped:
                 break
         of_steps = torch.stack(losses, -1)
         if error := _diverged(of_steps, parameters.values, epoch, len(batches), history[:epoch]):
@@ -65,7 +68,7 @@ def fit(
         history[epoch] = (of_steps * share).sum(-1)
         if on_epoch is not None:
             on_epoch(epoch + 1, history[epoch])
-        if stop():
+        if stopped or stop():
             return history[: epoch + 1]
     return history
 
@@ -79,7 +82,7 @@ def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int, history: T
     bad_steps = bad_losses.reshape(-1, losses.shape[-1]).any(0)
     if bad_steps.any():
         step = int(bad_steps.long().argmax()) + 1
-        what = f"the loss became {'NaN' if losses[bad_losses].isnan().any() else 'infinite'}"
+        what = f"the loss became {'NaN' if losses[..., step - 1].isnan().any() else 'infinite'}"
     else:
         step, what = losses.shape[-1], "the weights became NaN or infinite"
     rounds = (bad_rounds.reshape(-1).nonzero().flatten() + 1).tolist()

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import tempfile
+import secrets
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 
 from minidl_core.data.standardization import Standardization
-from minidl_core.errors import MinidlError, ModelFileError
+from minidl_core.errors import MinidlError, ModelFileError, ShapeError
 from minidl_core.losses import Loss
+from minidl_core.nn import Sequential
 from minidl_core.plugins import registry
 from minidl_core.spec import build_component, build_model
 from minidl_core.spec.component import Component
-from minidl_core.training.trained_model import TrainedModel
+from minidl_core.training.trained_model import TrainedModel, output_sizes
 
 FORMAT = "1"
 FILE_NAME = "model.safetensors"
@@ -54,26 +56,59 @@ def load_model(path: str | Path) -> TrainedModel:
     try:
         with safe_open(file, framework="pt") as opened:
             header = json.loads((opened.metadata() or {})["minidl"])
-            if header["format"] != FORMAT:
-                raise ModelFileError(f"'{file}' has format {header['format']}, this minidl reads format {FORMAT}")
             tensor_names = opened.keys()
-            return _trained(header, {name: opened.get_tensor(name) for name in tensor_names})
+            tensors = {name: opened.get_tensor(name) for name in tensor_names}
+        return _trained(header, tensors)
     except FileNotFoundError:
         raise ModelFileError(f"there is no model file '{file}'") from None
     except OSError as error:
         raise ModelFileError(f"cannot read '{file}': {error.strerror or error}") from None
-    except ModelFileError:
-        raise
     except MinidlError as error:
         raise ModelFileError(f"'{file}' cannot be loaded here: {error}") from error
-    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:
+        # Whatever else a file makes fail (lists in lists in lists, a number of a thousand digits), it is no model.
         raise ModelFileError(f"'{file}' is not a minidl model file ({type(error).__name__}: {error})") from error
 
 
 def _trained(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> TrainedModel:
-    seeds = tuple(header["seeds"])
-    dtype = next((tensor.dtype for tensor in tensors.values()), torch.float32)
-    model = build_model(header["model"]).initialize(seeds, dtype=dtype)
+    """The model of a file. Raises ModelFileError where its parts are not of one model."""
+    if header["format"] != FORMAT:
+        raise ModelFileError(f"it has format {header['format']}, this minidl reads format {FORMAT}")
+    seeds = header["seeds"]
+    if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):
+        raise ModelFileError(f"its seeds must be a list of whole numbers, got {seeds!r}")
+    if not isinstance(header["target_name"], str):
+        raise ModelFileError(f"its target_name must be a text, got {header['target_name']!r}")
+    feature_names = _texts(header, "feature_names", 1)
+    classes = None if header["classes"] is None else _texts(header, "classes", 2)
+    model = _model(header["model"], seeds, tensors)
+    try:
+        outputs = model.output_shape((len(feature_names),))
+    except ShapeError as error:
+        raise ModelFileError(f"its feature_names are not those of '{model}': {error}") from None
+    if outputs not in [(size,) for size in output_sizes(classes)]:
+        raise ModelFileError(f"its classes, {classes}, are not those of '{model}' with outputs {list(outputs)}")
+    if (classes is None) != (header["target"] is not None):
+        raise ModelFileError("its target must have a scale where it is a value, and none where it is a class")
+    rounds = model.parameters.rounds
+    return TrainedModel(
+        model,
+        build_component(Loss.kind, header["loss"]),
+        feature_names,
+        header["target_name"],
+        classes,
+        features=_scale(header, "features", len(feature_names), rounds),
+        target=_scale(header, "target", 1, rounds) if classes is None else None,
+        seeds=tuple(seeds),
+    )
+
+
+def _model(spec: str, seeds: list[int], tensors: dict[str, torch.Tensor]) -> Sequential:
+    """The model of a spec with the tensors as its parameters."""
+    dtypes = {tensor.dtype for tensor in tensors.values()} or {torch.float32}
+    if len(dtypes) > 1 or not dtypes <= {torch.float32, torch.float64}:
+        raise ModelFileError(f"its tensors must be all float32 or all float64, got {', '.join(map(str, dtypes))}")
+    model = build_model(spec).initialize(seeds, dtype=dtypes.pop())
     parameters = model.named_parameters()
     if tensors.keys() != parameters.keys():
         raise ModelFileError(f"the tensors {sorted(tensors)} are not those of '{model}', {sorted(parameters)}")
@@ -83,21 +118,32 @@ def _trained(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Traine
                 f"tensor '{name}' has shape {list(tensors[name].shape)}, '{model}' needs {list(parameter.value.shape)}"
             )
         parameter.value.copy_(tensors[name])
-    return TrainedModel(
-        model,
-        build_component(Loss.kind, header["loss"]),
-        tuple(header["feature_names"]),
-        header["target_name"],
-        tuple(header["classes"]) if header["classes"] else None,
-        features=Standardization.from_lists(header["features"]),
-        target=Standardization.from_lists(header["target"]) if header["target"] else None,
-        seeds=seeds,
-    )
+    return model
+
+
+def _texts(header: dict[str, Any], key: str, least: int) -> tuple[str, ...]:
+    texts = header[key]
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts) or len(set(texts)) < least:
+        raise ModelFileError(f"its {key} must be a list of at least {least} texts, got {texts!r}")
+    if len(set(texts)) < len(texts):
+        raise ModelFileError(f"its {key} must differ, got {texts!r}")
+    return tuple(texts)
+
+
+def _scale(header: dict[str, Any], key: str, columns: int, rounds: tuple[int, ...]) -> Standardization:
+    """The means and deviations of so many columns, in each round or for all of them."""
+    scale = Standardization.from_lists(header[key])
+    fits = scale.mean.shape == scale.std.shape and scale.mean.shape in [(1, columns), (*rounds, 1, columns)]
+    if not fits or not (scale.mean.isfinite() & scale.std.isfinite() & (scale.std > 0)).all():
+        raise ModelFileError(f"its {key} must have a finite mean and a deviation above 0 for {columns} columns")
+    return scale
 
 
 def _providers(trained: TrainedModel) -> dict[str, str]:
     """Which distribution and version each component comes from, by its kind and name."""
-    components: list[Component] = [trained.loss, *(layer for _, layer in trained.model.children())]
+    layers = [layer for place, layer in trained.model.layers_within().items() if place]
+    components: list[Component] = [trained.loss, *layers]
+    components += [value for one in components for value in one.arguments.values() if isinstance(value, Component)]
     providers = {}
     for component in components:
         registration = registry().of(type(component))
@@ -113,15 +159,15 @@ def _providers(trained: TrainedModel) -> dict[str, str]:
 
 def _write_whole(path: Path, data: bytes) -> None:
     """Write a file so that there is the old one or the new one, never a part."""
-    temporary = None
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
+        with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise ModelFileError(f"cannot write '{path}': {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()

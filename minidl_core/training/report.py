@@ -46,17 +46,18 @@ def train_model_SGD(  # noqa: N802, the report's name
     return losses
 
 
-def accuracy(model: Module, input: Tensor, target: Tensor) -> Any:
+def accuracy(model: Module, input: Tensor, target: Tensor, threshold: float = 0.5) -> Any:
     """The share of rows whose class the model predicts rightly: a number, or a list of one a round.
 
     Args:
         input: `[N, F]`.
         target: class labels `[N]`, or one-hot `[N, classes]`.
+        threshold: above which a single output means class 1; 0 for a model that was trained on logits.
     """
     output = model.forward(input.to(model.parameters.values))
     if input.dim() == 2:
         target = target.expand(*model.parameters.rounds, *target.shape)
-    return Accuracy()(output, target).tolist()
+    return Accuracy(threshold)(output, target).tolist()
 
 
 def _encoded(loss: Loss, model: Module, input: Tensor, target: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,12 +23,19 @@ class Statistics:
 
     @property
     def mean(self) -> float:
-        return statistics.fmean(self.values)
+        return statistics.fmean(self.values) if self._finite else sum(self.values) / len(self.values)
 
     @property
     def std(self) -> float | None:
-        """The sample standard deviation, with n - 1; None for one round, which has none."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
+        """The sample standard deviation (n - 1); None for one round, which has none; NaN where one is not finite."""
+        if len(self.values) < 2:
+            return None
+        return statistics.stdev(self.values) if self._finite else math.nan
+
+    @property
+    def _finite(self) -> bool:
+        # The standard library's functions raise for some values that are not.
+        return all(map(math.isfinite, self.values))
 
     def __str__(self) -> str:
         return f"{self.mean:.3f}" if self.std is None else f"{self.mean:.3f} ± {self.std:.3f}"

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from minidl_core.data.rounds import Examples
 from minidl_core.data.standardization import Standardization
+from minidl_core.errors import ShapeError
 from minidl_core.losses import Loss
 from minidl_core.metrics import R2, Accuracy, predicted_classes
 from minidl_core.nn import Sequential
 from minidl_core.training.statistics import Statistics
+
+ROWS_AT_ONCE = 10_000
+MANY = 20
+
+
+def output_sizes(classes: tuple[str, ...] | None) -> tuple[int, ...]:
+    """How many outputs a model may have: one for a value, one for each class; two classes need but a single one."""
+    if classes is None:
+        return (1,)
+    return (2, 1) if len(classes) == 2 else (len(classes),)
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,7 @@ class TrainedModel:
     def prepare(self, examples: Examples) -> Examples:
         """Features and targets as the model and the loss take them."""
         values = self.model.parameters.values
-        inputs = self.features.apply(examples.features).to(values)
+        inputs = self._inputs(examples.features)
         if self.target is not None:
             return Examples(inputs, self.target.apply(examples.target).to(values))
         [outputs] = self.model.output_shape(tuple(inputs.shape[-1:]))
@@ -47,7 +59,7 @@ class TrainedModel:
     def evaluate(self, examples: Examples) -> dict[str, Statistics]:
         """The loss, and accuracy (classes) or R² (values), of each round."""
         prepared = self.prepare(examples)
-        output = self.model.forward(prepared.features)
+        output = self._outputs(prepared.features)
         target = self._for_each_round(prepared.target)
         found = {"loss": self.loss.forward(output, target)}
         if self.classes is None:
@@ -57,6 +69,17 @@ class TrainedModel:
             found["accuracy"] = metric(output, self._for_each_round(examples.target))
         return {name: Statistics.of(values) for name, values in found.items()}
 
+    def _inputs(self, features: Tensor) -> Tensor:
+        """Features as the model takes them."""
+        if features.shape[-1] != len(self.feature_names):
+            expected = f"{len(self.feature_names)} features ({', '.join(self.feature_names[:MANY])})"
+            raise ShapeError(f"the model takes {expected}, got {list(features.shape)}")
+        return self.features.apply(features).to(self.model.parameters.values)
+
+    def _outputs(self, inputs: Tensor) -> Tensor:
+        """The model's outputs, of so many rows at a time that memory does not grow with the table."""
+        return torch.cat([self.model.forward(part) for part in torch.split(inputs, ROWS_AT_ONCE, -2)], -2)
+
     def _for_each_round(self, target: Tensor) -> Tensor:
         """A target, values `[*, N, F]` or labels `[*, N]`, with the model's round axes."""
         own = 2 if target.is_floating_point() else 1
@@ -64,8 +87,7 @@ class TrainedModel:
 
     def predict(self, features: Tensor) -> list[str] | list[float]:
         """The class or the value for each row of features `[N, F]`: that of the mean output over all rounds."""
-        inputs = self.features.apply(features).to(self.model.parameters.values)
-        output = self.model.forward(inputs).double()
+        output = self._outputs(self._inputs(features)).double()
         if self.target is not None:
             output = self.target.revert(output)
         output = output.mean(0) if self.rounds else output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -100,8 +101,7 @@ def test_divergence_names_epoch_and_step_and_keeps_the_last_good_weights(minidl)
     ran = minidl("train", "disk(n=64)", "--model", "linear(_,8)-relu-linear(8,_)", "--optimizer", "sgd(lr=1e6)")
     [folder] = Path("runs").iterdir()
     assert ran.code == 1
-    assert "the loss became NaN in epoch" in ran.err
-    assert "step" in ran.err
+    assert re.search(r"the loss became (NaN|infinite) in epoch \d+, step \d+ of 2;", ran.err)
     assert load_model(folder).model.parameters.values.isfinite().all()
 
 

@@ -148,3 +148,10 @@ def test_predict_overwrites_nothing(minidl):
     Path("p.csv").write_text("mine")
     ran = minidl("predict", "out", IRIS, "-o", "p.csv")
     assert (ran.code, Path("p.csv").read_text()) == (2, "mine")
+
+
+def test_a_column_of_very_many_whole_numbers_is_hinted_to_be_values(minidl):
+    Path("t.csv").write_text("a,b\n" + "".join(f"{i},{i % 30}\n" for i in range(90)))
+    arguments = ("train", "t.csv", "--target", "b", "--model", NETWORK, "--epochs", 1)
+    assert "30 classes; --task regression predicts their value" in minidl(*arguments).err
+    assert minidl(*arguments, "--task", "classification").err == ""

@@ -77,6 +77,7 @@ def test_each_plugin_added_passes_its_tests_and_is_found(environment, wheels, tm
     for name in PLUGINS:
         folder = tmp_path / name
         shutil.copytree(ROOT / "plugins" / name / "tests", folder / "tests")
+        shutil.copy(ROOT / "plugins" / name / "README.md", folder)
         assert " passed" in _run(environment, folder, [*TESTS, "--import-mode=importlib", "tests"])
     listed = _run(environment, tmp_path, ["minidl", "list-components"])
     assert "cross_entropy" in listed

@@ -1,0 +1,102 @@
+"""Standardization equals scikit-learn's StandardScaler, in every round, and is undone exactly enough."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from minidl_core.data.standardization import Standardization
+
+
+def sample(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=st.integers(0, 10_000), rows=st.integers(2, 40), scale=st.floats(1e-3, 1e3), offset=st.floats(-1e3, 1e3))
+def test_columns_are_scaled_as_sklearn_does(seed: int, rows: int, scale: float, offset: float) -> None:
+    values = scale * sample(rows, 3, seed=seed) + offset
+    scaler = StandardScaler().fit(values.numpy())
+    standardization = Standardization.fit(values)
+    other = sample(7, 3, seed=seed + 1)
+    for given_values in values, other:
+        expected = torch.from_numpy(scaler.transform(given_values.numpy()))
+        torch.testing.assert_close(standardization.apply(given_values), expected, rtol=1e-8, atol=1e-8)
+
+
+def test_each_round_is_scaled_by_its_own_mean_and_deviation() -> None:
+    values = sample(4, 30, 3) * torch.tensor([1.0, 10.0, 0.1]) + torch.arange(4.0).reshape(4, 1, 1)
+    standardization = Standardization.fit(values)
+    assert standardization.mean.shape == standardization.std.shape == (4, 1, 3)
+    found = standardization.apply(values)
+    for r in range(4):
+        expected = torch.from_numpy(StandardScaler().fit_transform(values[r].numpy()))
+        torch.testing.assert_close(found[r], expected, rtol=1e-10, atol=1e-10)
+
+
+def test_one_table_is_scaled_for_each_round_in_turn() -> None:
+    standardization = Standardization.fit(sample(4, 30, 3))
+    table = sample(6, 3, seed=1)
+    found = standardization.apply(table)
+    assert found.shape == (4, 6, 3)
+    for r in range(4):
+        torch.testing.assert_close(found[r], (table - standardization.mean[r]) / standardization.std[r])
+
+
+# Some of these have a mean that rounding moves away from them, and so a deviation that is not quite 0.
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -0.3, 1e-9, 123456.789, 1e15 / 3])
+@pytest.mark.parametrize("rows", [1, 3, 7, 49, 1000])
+def test_a_constant_column_becomes_zero_as_in_sklearn(value: float, rows: int) -> None:
+    values = torch.full((rows, 1), value, dtype=torch.float64)
+    standardization = Standardization.fit(values)
+    assert standardization.std.item() == 1
+    expected = torch.from_numpy(StandardScaler().fit_transform(values.numpy()))
+    torch.testing.assert_close(standardization.apply(values), expected, rtol=0, atol=1e-9 * max(abs(value), 1))
+
+
+def test_a_column_constant_in_one_round_alone_is_scaled_in_the_others() -> None:
+    values = sample(2, 30, 1)
+    values[0] = 0.7
+    standardization = Standardization.fit(values)
+    assert standardization.std[0].item() == 1
+    assert standardization.std[1].item() == pytest.approx(values[1].std(correction=0).item(), rel=1e-12)
+
+
+def test_a_small_deviation_beside_a_large_mean_is_scaled_still() -> None:
+    values = sample(200, 1) + 1e7
+    torch.testing.assert_close(Standardization.fit(values).apply(values).std(correction=0).item(), 1.0)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e300])
+def test_values_whose_squares_leave_the_range_are_scaled_still(scale: float) -> None:
+    values = sample(200, 1)
+    expected = Standardization.fit(values).apply(values)
+    torch.testing.assert_close(Standardization.fit(scale * values).apply(scale * values), expected)
+
+
+@pytest.mark.parametrize("rounds", [(), (4,)], ids=str)
+def test_reverting_gives_the_values_back(rounds: tuple[int, ...]) -> None:
+    values = 100 * sample(*rounds, 30, 2) + 5
+    standardization = Standardization.fit(values)
+    torch.testing.assert_close(standardization.revert(standardization.apply(values)), values, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("rounds", [(), (4,)], ids=str)
+def test_through_json_not_a_bit_is_lost(rounds: tuple[int, ...]) -> None:
+    standardization = Standardization.fit(sample(*rounds, 30, 2))
+    again = Standardization.from_lists(json.loads(json.dumps(standardization.to_lists())))
+    assert torch.equal(again.mean, standardization.mean)
+    assert torch.equal(again.std, standardization.std)
+
+
+def test_the_values_are_left_as_they_were() -> None:
+    values = sample(30, 2)
+    before = values.clone()
+    Standardization.fit(values).apply(values)
+    assert torch.equal(values, before)
