@@ -6,9 +6,14 @@ import hashlib
 
 import torch
 
+from minidl_core.errors import require
+
+MAX_ROUNDS = 10_000
+
 
 def round_seeds(seed: int, rounds: int) -> list[int]:
     """The seed of each round: round r is the run of its own with seed `seed + r`."""
+    require("rounds", rounds, 1 <= rounds <= MAX_ROUNDS, f"from 1 to {MAX_ROUNDS}")
     return [seed + r for r in range(rounds)]
 
 

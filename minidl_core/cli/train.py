@@ -41,7 +41,7 @@ MANY_CLASSES = 20
 @click.option("--threads", type=click.IntRange(1), help="Of the arithmetic.  [default: 1 where more would lose]")
 @click.option("--out", metavar="DIR", help="A new folder for the model.  [default: runs/TIME-DATA]")
 @json_option
-def train(data: str, out: str | None, as_json: bool, test_fraction: float | None, **options: Any) -> int:
+def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
     """Train a model on DATA: a .csv or .tsv file with a header, or a registered dataset.
 
     Features are standardized. Of a file 20 % of the rows are held out for test; a dataset draws a test sample of its
@@ -53,12 +53,10 @@ def train(data: str, out: str | None, as_json: bool, test_fraction: float | None
     """
     from minidl_core.training.model_file import FILE_NAME, save_model
 
-    if options["test"] is not None and test_fraction is not None:
-        raise RequestError("--test and --test-fraction exclude each other; leave one out")
     folder = _new_folder(out, data)
     saved: Path | None = folder / FILE_NAME
     try:
-        training, problem = _train(data, 0.2 if test_fraction is None else test_fraction, options)
+        training, problem = _train(data, options)
         try:
             save_model(training.trained, folder / FILE_NAME)
         except ModelFileError as error:
@@ -79,15 +77,13 @@ def train(data: str, out: str | None, as_json: bool, test_fraction: float | None
     return 0
 
 
-def _train(data: str, test_fraction: float, options: dict[str, Any]) -> tuple[Training, MinidlError | None]:
+def _train(data: str, options: dict[str, Any]) -> tuple[Training, MinidlError | None]:
     """What the training gave, and why it ended early where it diverged."""
     import minidl_core
 
     with _interruptible() as stop, progress_bar(options["epochs"]) as on_epoch:
         try:
-            training = minidl_core.train(
-                options.pop("model"), data, test_fraction=test_fraction, stop=stop, on_epoch=on_epoch, **options
-            )
+            training = minidl_core.train(options.pop("model"), data, stop=stop, on_epoch=on_epoch, **options)
         except DivergedError as error:
             if error.training is None:
                 raise

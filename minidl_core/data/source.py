@@ -37,6 +37,7 @@ def open_data(data: str, target: str | None = None, task: str | None = None) -> 
         datasets = ", ".join(registry().names("dataset"))
         raise RequestError(f"there is no file and no dataset '{data}'; the datasets are: {datasets}")
     dataset: Dataset = build_component("dataset", data)
-    if target is not None:
-        raise RequestError(f"dataset '{name}' has its own target; leave the target '{target}' out")
+    for option, value in ("target", target), ("task", task):
+        if value is not None:
+            raise RequestError(f"dataset '{name}' has its own {option}; leave the {option} '{value}' out")
     return dataset

@@ -26,6 +26,7 @@ from minidl_core.training.statistics import Statistics
 from minidl_core.training.threads import threads_for, use_threads
 from minidl_core.training.trained_model import TrainedModel, output_sizes
 
+TEST_FRACTION = 0.2
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -59,7 +60,7 @@ def train(
     target: str | None = None,
     task: str | None = None,
     test: Table | str | None = None,
-    test_fraction: float = 0.2,
+    test_fraction: float | None = None,
     loss: Loss | str = "mse",
     optimizer: Optimizer | str = "sgd",
     epochs: int = 100,
@@ -83,7 +84,8 @@ def train(
         target: the column of the file to predict.
         task: `classification` or `regression`, where the file's target could be either.
         test: a table to test on, or its path. Without it a dataset draws a test sample of its own size, and of a table
-            the part `test_fraction` is held out.
+            a part is held out.
+        test_fraction: of that part; None takes a fifth.
         epochs, batch_size: how often all rows are used, and how many at once.
         dtype: `float32` or `float64`.
         threads: None takes one for networks so small that more would lose, else all that torch has.
@@ -92,7 +94,7 @@ def train(
     Raises:
         DivergedError: when the loss becomes NaN or infinite; its `training` is what there was before.
     """
-    for name, value in ("epochs", epochs), ("batch_size", batch_size), ("rounds", rounds), ("threads", threads):
+    for name, value in ("epochs", epochs), ("batch_size", batch_size), ("threads", threads):
         if value is not None and value < 1:
             raise RequestError(f"{name} must be at least 1, got {value}")
     if dtype not in DTYPES:
@@ -143,15 +145,21 @@ def _round_data(
     target: str | None,
     task: str | None,
     test: Table | str | None,
-    test_fraction: float,
+    test_fraction: float | None,
     seeds: Sequence[int],
 ) -> RoundData:
     """The training and the test part of each round."""
+    if not isinstance(data, str) and (target or task):
+        raise RequestError("a table and a dataset have their own target and task; leave both out")
     source = open_data(data, target, task) if isinstance(data, str) else data
-    if test is None:
-        return draw(source, seeds) if isinstance(source, Dataset) else split(source, test_fraction, seeds)
     if isinstance(source, Dataset):
-        raise RequestError("a dataset draws its own test sample; leave the test data out")
+        if test is not None or test_fraction is not None:
+            raise RequestError("a dataset draws its own test sample; leave the test data and the test fraction out")
+        return draw(source, seeds)
+    if test is None:
+        return split(source, TEST_FRACTION if test_fraction is None else test_fraction, seeds)
+    if test_fraction is not None:
+        raise RequestError("test data and a test fraction exclude each other; leave one out")
     if isinstance(test, str):
         test = read_table_like(test, source.feature_names, source.target_name, source.classes)
     return separate(source, test)
