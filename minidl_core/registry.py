@@ -55,7 +55,7 @@ class Registration:
                 f"{self.kind} '{self.name}' of {self.provider.distribution} {self.provider.version} cannot be "
                 f"imported from '{self.target}': {type(error).__name__}: {error}"
             ) from error
-        if not isinstance(component, type) or getattr(component, "kind", None) != self.kind:
+        if not isinstance(component, type) or not any(map(self._is_base, component.__mro__)):
             raise PluginError(f"'{self.target}' is registered as a {self.kind} but is not a subclass of that kind")
         if f"{component.__module__}:{component.__qualname__}" != self.target:
             raise PluginError(
@@ -63,6 +63,10 @@ class Registration:
                 f"'{component.__module__}:{component.__qualname__}'"
             )
         return component
+
+    def _is_base(self, ancestor: type[Any]) -> bool:
+        """Whether a class is the one that the core has for this kind."""
+        return ancestor.__module__.startswith("minidl_core.") and vars(ancestor).get("kind") == self.kind
 
 
 class Registrar:
@@ -154,7 +158,7 @@ class Registry:
             raise UnknownNameError(f"{kind} '{name}' is brought by several plugins; {advice}")
         qualified = [registration.qualified_name for registration in self.components(kind)]
         raise UnknownNameError(
-            f"unknown {kind} '{name}'; {did_you_mean(name, qualified if '.' in name else self.names(kind))}"
+            f"unknown {kind} '{name[:100]}'; {did_you_mean(name, qualified if '.' in name else self.names(kind))}"
         )
 
     def name_to_write(self, registration: Registration) -> str:

@@ -288,10 +288,12 @@ def test_a_target_that_cannot_be_imported_is_named_with_its_distribution(
         ("math:pi", "layer"),
         ("minidl_core.nearest:nearest", "layer"),
         ("reg_instance:thing", "layer"),
+        ("reg_duck:Duck", "layer"),
     ],
 )
 def test_a_target_of_another_kind_is_refused(written: Path, target: str, kind: str) -> None:
     (written / "reg_instance.py").write_text("from minidl_core.nn import ReLU\nthing = ReLU()", "utf-8")
+    (written / "reg_duck.py").write_text("class Duck:\n    kind = 'layer'", "utf-8")
     assert loading(target, kind) == f"'{target}' is registered as a {kind} but is not a subclass of that kind"
 
 

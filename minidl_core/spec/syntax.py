@@ -126,11 +126,23 @@ class Chain:
     def __str__(self) -> str:
         return "-".join(map(str, self.items))
 
-    def lone_name(self) -> str | None:
-        """The name, where the whole chain is one bare name: `tanh` may be a layer or a word among several."""
-        [first, *more] = self.items
-        plain = not more and first.label is None and first.repeat == 1 and isinstance(first.unit, Call)
-        return first.unit.name if plain and isinstance(first.unit, Call) and not first.unit.arguments else None
-
 
 Value = Literal | Hole | ListValue | Chain
+
+
+def layer_count(chain: Chain) -> int:
+    """How many layers a chain has once its repeats are written out, those in arguments of layers included."""
+    return sum(item.repeat * _count_of_unit(item.unit) for item in chain.items)
+
+
+def _count_of_unit(unit: Call | Chain | Broken) -> int:
+    if isinstance(unit, Chain):
+        return layer_count(unit)
+    inner = unit.arguments if isinstance(unit, Call) else ()
+    return 1 + sum(_count_of_value(argument.value) for argument in inner)
+
+
+def _count_of_value(value: Value) -> int:
+    if isinstance(value, ListValue):
+        return sum(map(_count_of_value, value.values))
+    return layer_count(value) if isinstance(value, Chain) else 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +44,25 @@ def test_arguments_are_checked_before_the_constructor_sees_them() -> None:
 def test_a_number_is_real_and_finite(value: object) -> None:
     with pytest.raises(ArgumentError, match="first must be a finite number"):
         Numbers(value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("length", "shown"), [(58, "'" + "x" * 58 + "'"), (59, "'" + "x" * 56 + "...")])
+def test_a_refused_value_is_shown_in_sixty_characters(length: int, shown: str) -> None:
+    with pytest.raises(ArgumentError) as refused:
+        Numbers("x" * length)  # type: ignore[arg-type]
+    assert str(refused.value) == f"first must be a finite number, got {shown}"
+
+
+class Loose(Component):
+    """A component whose hints say what cannot be checked, or nothing."""
+
+    kind = "schedule"
+
+    def __init__(self, function: Callable[[float], float], anything: Any = 1, more=2) -> None: ...  # type: ignore[no-untyped-def]
+
+
+def test_a_hint_that_cannot_be_checked_refuses_nothing() -> None:
+    assert Loose(abs, {}, [None]).arguments == {"function": abs, "anything": {}, "more": [None]}
 
 
 @pytest.mark.parametrize(

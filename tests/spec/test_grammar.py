@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
 from random import Random
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_true_is_not_the_number_one() -> None:
         (r"'it\'s'", "it's"),
         (r'"a\\b"', "a\\b"),
         (r'"\n\t\r\b\f"', "\n\t\r\b\f"),
-        (r'"\u00e9\u0000"', "é\0"),
+        (r'"\u00e9\u0000\u"', "é\0u"),
         (r'"\q\u12"', "qu12"),
         ('"# no comment, ) - * : ="', "# no comment, ) - * : ="),
         ('"日本"', "日本"),
@@ -301,6 +302,14 @@ def test_each_node_knows_where_it_stands() -> None:
         "[1,'x']",
     ]
     assert text[tanh.name_span.start : tanh.name_span.end] == "tanh"
+
+
+@pytest.mark.parametrize(
+    "node", [Literal(1), Hole(), ListValue(()), Argument(None, Hole()), call("f"), chain(call("f"))]
+)
+def test_a_node_cannot_be_changed(node: Any) -> None:
+    with pytest.raises(FrozenInstanceError):
+        node.span = Span(1, 2)
 
 
 def test_spans_take_no_part_in_equality() -> None:

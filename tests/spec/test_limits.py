@@ -108,6 +108,11 @@ def test_a_number_of_far_too_many_digits_is_refused_once() -> None:
     assert len(refused(f"linear(2,{'9' * 90_000})")) == 1
 
 
+def test_a_name_of_any_length_is_refused_in_few_words() -> None:
+    [message] = refused("a" * MAX_TEXT)
+    assert message == f"unknown layer '{'a' * 100}'"
+
+
 def test_a_repeat_of_too_many_digits_is_refused_and_not_cut() -> None:
     assert parse("relu*" + "0" * (MAX_DIGITS - 1) + "2").items[0].repeat == 2
     assert refused("relu*" + "1" * (MAX_DIGITS + 1), parse) == [

@@ -74,11 +74,17 @@ def test_a_problem_of_reading_and_one_of_building_are_reported_together() -> Non
         "sequential(liner(2,2)-relu)-linear(_,2)",
         "h:liner(2,2)",
         "(liner(2,2)-relu)*50",
+        "línear(2,3)-relu",
+        "A.B:relu-linear(2,3)",
+        "Linear(2,25)-relu-linear(_,3)",
+        "linear(2,25,bias=True)",
+        "linear(2,_)-liner(3,3)",
+        "linear(2,_)-relu*0",
     ],
 )
 def test_one_mistake_is_one_problem(text: str) -> None:
     with pytest.raises(SpecError) as refused:
-        build_model(text)
+        build_model(text, (2,), (3,))
     assert len(refused.value.problems) == 1, str(refused.value)
 
 
