@@ -62,6 +62,7 @@ def test_a_single_outputs_targets_of_its_shape_are_0_and_1_whatever_the_threshol
     # A loss on logits decides at 0, and its targets are 0 and 1 still.
     output, target = torch.tensor([[-0.1], [0.2], [0.3]]), torch.tensor([[0.0], [1.0], [0.0]])
     assert Accuracy(0.0)(output, target) == pytest.approx(2 / 3)
+    assert Accuracy(5.0)(10 * output, target) == pytest.approx(2 / 3)
 
 
 @settings(deadline=None, max_examples=50)

@@ -24,7 +24,7 @@ class Standardization:
         greatest = greatest.masked_fill(greatest == 0, 1.0)
         mean = greatest * (values / greatest).mean(-2, keepdim=True)
         std = greatest * (values / greatest).std(-2, keepdim=True, correction=0)
-        # Of a constant column rounding may leave a deviation that is not quite 0.
+        # A column that differs in its last bits alone is constant too.
         constant = std <= 1e-12 * mean.abs()
         return cls(mean, std.masked_fill(constant, 1.0))
 

@@ -101,6 +101,8 @@ def train(
         raise RequestError(f"dtype must be one of {', '.join(DTYPES)}, got '{dtype}'")
     seeds = round_seeds(operator.index(seed), rounds)  # a plain integer, of whatever kind it is given
     criterion, updates = Loss.of(loss), Optimizer.of(optimizer)
+    if updates.steps:
+        raise RequestError(f"{updates} has taken {updates.steps} steps before; give a new one, or its spec")
     round_data = _round_data(data, target, task, test, test_fraction, seeds)
     trained = _untrained(model, round_data, criterion, seeds, DTYPES[dtype])
     examples = trained.prepare(round_data.train)

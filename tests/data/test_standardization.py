@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def test_one_table_is_scaled_for_each_round_in_turn() -> None:
         torch.testing.assert_close(found[r], (table - standardization.mean[r]) / standardization.std[r])
 
 
-# Some of these have a mean that rounding moves away from them, and so a deviation that is not quite 0.
+# Of some of these the plain mean is rounded away from them.
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -0.3, 1e-9, 123456.789, 1e15 / 3])
 @pytest.mark.parametrize("rows", [1, 3, 7, 49, 1000])
 def test_a_constant_column_becomes_zero_as_in_sklearn(value: float, rows: int) -> None:
@@ -58,6 +59,14 @@ def test_a_constant_column_becomes_zero_as_in_sklearn(value: float, rows: int) -
     assert standardization.std.item() == 1
     expected = torch.from_numpy(StandardScaler().fit_transform(values.numpy()))
     torch.testing.assert_close(standardization.apply(values), expected, rtol=0, atol=1e-9 * max(abs(value), 1))
+
+
+@pytest.mark.parametrize("value", [1.0, -0.3, 1e15 / 3])
+def test_a_column_that_differs_in_its_last_bit_alone_is_constant_as_in_sklearn(value: float) -> None:
+    values = torch.full((50, 1), value, dtype=torch.float64)
+    values[::2] = math.nextafter(value, math.inf)
+    assert StandardScaler().fit(values.numpy()).scale_.item() == 1
+    assert Standardization.fit(values).std.item() == 1
 
 
 def test_a_column_constant_in_one_round_alone_is_scaled_in_the_others() -> None:

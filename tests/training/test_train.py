@@ -130,3 +130,10 @@ def test_counts_below_one_are_refused_by_name(name: str, value: int) -> None:
 def test_a_request_that_cannot_be_met_is_refused(options: dict[str, Any], error: type[MinidlError], words: str) -> None:
     with pytest.raises(error, match=words):
         train(**{"model": "linear(_,_)", "data": "disk(n=40)", "epochs": 1, **options})
+
+
+def test_an_optimizer_that_remembers_another_training_is_refused() -> None:
+    optimizer = SGD(0.1)
+    train("linear(_,_)", "disk(n=40)", optimizer=optimizer, epochs=1)
+    with pytest.raises(RequestError, match=r"has taken 2 steps before; give a new one, or its spec"):
+        train("linear(_,_)", "disk(n=40)", optimizer=optimizer, epochs=1)
