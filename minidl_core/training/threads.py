@@ -7,8 +7,12 @@ from contextlib import contextmanager
 
 import torch
 
-SMALL_STEP = 20_000_000
-"""Multiplications and additions of one forward pass over a batch of all rounds, below which one thread is fastest."""
+SMALL_STEP = 100_000_000
+"""Multiplications and additions of one forward pass over a batch of all rounds, below which one thread is taken.
+
+With two idle cores a second thread begins to pay at about a tenth of this (`benchmarks/threads.py`), by a few tens of
+percent; but where something else runs on one of them, each step waits for it, and may take ten times as long.
+"""
 
 
 def threads_for(operations: int) -> int:

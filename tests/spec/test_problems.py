@@ -235,6 +235,18 @@ def test_nothing_but_a_spec_error_comes_out_of_any_text(text: str) -> None:
         assert error.problems == sorted(set(error.problems), key=error.problems.index)
 
 
+@settings(max_examples=100, deadline=None)
+@given(texts)
+@example("mse)")
+@example("relu)")
+def test_what_cannot_be_read_is_never_built(text: str) -> None:
+    if (unreadable := refusal(parse, text)) is not None:
+        for reader in READERS:
+            error = refusal(reader, text)
+            assert error is not None
+            assert set(unreadable.problems) <= set(error.problems)
+
+
 @settings(max_examples=200, deadline=None)
 @given(texts.filter(lambda text: text.isascii() and text.isprintable() and len(text) <= 100))
 def test_every_caret_stands_under_the_characters_of_its_problem(text: str) -> None:
