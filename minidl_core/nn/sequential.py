@@ -22,8 +22,8 @@ class Sequential(Module):
         require("layers", list(layers), len(layers) > 0, "at least one layer")
         self.layers: list[Module] = []
         for layer in layers:
-            joined = isinstance(layer, Sequential) and layer.label is None
-            self.layers += layer.layers if isinstance(layer, Sequential) and joined else [layer]
+            # A subclass may have a formula of its own, and stays what it is.
+            self.layers += layer.layers if type(layer) is Sequential and layer.label is None else [layer]
         self.layers_within()  # refuses a layer, or a label, that is there twice
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,12 +66,14 @@ class Sequential(Module):
         return total
 
     def to_spec(self) -> Chain:
+        if type(self) is not Sequential:
+            return super().to_spec()
         items: list[Item] = []
         for layer in self.layers:
             spec = layer.to_spec()
             if layer.label is None:
                 items += spec.items
-            elif isinstance(layer, Sequential):
+            elif type(layer) is Sequential:
                 items.append(Item(spec, layer.label))
             else:
                 items.append(Item(spec.items[0].unit, layer.label))

@@ -214,3 +214,16 @@ def test_a_copy_of_a_layer_without_a_forward_refuses_backward() -> None:
 def test_more_numbers_than_memory_are_refused_before_they_are_allocated() -> None:
     with pytest.raises(RequestError, match="train fewer rounds at once or a smaller model"):
         Sequential(Linear(40_000, 20_000)).initialize(range(2))
+
+
+def test_a_subclass_of_sequential_keeps_its_own_formula_within_a_chain() -> None:
+    class Skip(Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + super().forward(x)
+
+    skip = Skip(Linear(2, 2))
+    model = Sequential(skip, ReLU())
+    x = torch.randn(3, 2)
+    assert len(model) == 2
+    assert torch.equal(model.forward(x), (x + skip.layers[0].forward(x)).clamp(min=0))
+    assert str(model).startswith("Skip")
