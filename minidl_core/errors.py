@@ -73,12 +73,14 @@ class ModelFileError(MinidlError):
 class DivergedError(MinidlError):
     """The loss became NaN or infinite; the model holds the last good weights."""
 
+    history: Tensor
+    """The loss of each epoch before, `[epochs, *rounds]`."""
     training: Training | None = None
     """The training up to there, where `train` raises it."""
 
-    def __init__(self, message: str, epoch: int, step: int, rounds: list[int], history: Tensor) -> None:
+    def __init__(self, message: str, epoch: int, step: int, rounds: list[int]) -> None:
         super().__init__(message)
-        self.epoch, self.step, self.rounds, self.history = epoch, step, rounds, history
+        self.epoch, self.step, self.rounds = epoch, step, rounds
 
 
 def require(argument: str, value: Any, holds: bool, expected: str) -> None:

@@ -84,6 +84,11 @@ def read_cells(path: str) -> Cells:
         raise DataError(f"cannot read '{path}', line {reader.line_num}: {error}") from None
     if not header:
         raise DataError(f"'{path}' is empty: a header line with the names of the columns is expected")
+    other = next((mark for mark in ";\t," if mark != separator and mark in header[0]), None)
+    if len(header) == 1 and other:
+        raise DataError(
+            f"'{path}' seems to be separated by {other!r} and not by {separator!r}; save it with the latter"
+        )
     header = [name.strip() for name in header]
     if repeated := [name for name, count in Counter(header).items() if count > 1]:
         raise DataError(f"'{path}' has the column '{repeated[0]}' more than once; give each a name of its own")

@@ -11,7 +11,7 @@ from minidl_core.data.batches import Batches
 from minidl_core.data.rounds import Examples
 from minidl_core.errors import DivergedError, require
 from minidl_core.losses import Loss
-from minidl_core.nn import Module
+from minidl_core.nn import FlatParameters, Module
 from minidl_core.optim import Optimizer
 
 OnEpoch = Callable[[int, Tensor], None]
@@ -47,7 +47,7 @@ def fit(
     batches = Batches(examples, batch_size, seeds, parameters.rounds)
     share = torch.tensor([min(batch_size, batches.rows - start) for start in range(0, batches.rows, batch_size)])
     share = share.to(parameters.values) / batches.rows
-    history = parameters.values.new_zeros(epochs, *parameters.rounds)
+    history: list[Tensor] = []
     for epoch in range(epochs):
         last_good = parameters.values.clone()
         losses: list[Tensor] = []
@@ -60,20 +60,26 @@ def fit(
             if stopped:
                 break
         of_steps = torch.stack(losses, -1)
-        if error := _diverged(of_steps, parameters.values, epoch, len(batches), history[:epoch]):
+        if error := _diverged(of_steps, parameters.values, epoch, len(batches)):
+            error.history = _stacked(history, parameters)
             parameters.values.copy_(last_good)
             raise error
         if len(losses) < len(batches):
-            return history[:epoch]
-        history[epoch] = (of_steps * share).sum(-1)
+            break
+        history.append((of_steps * share).sum(-1))
         if on_epoch is not None:
-            on_epoch(epoch + 1, history[epoch])
+            on_epoch(epoch + 1, history[-1])
         if stopped or stop():
-            return history[: epoch + 1]
-    return history
+            break
+    return _stacked(history, parameters)
 
 
-def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int, history: Tensor) -> DivergedError | None:
+def _stacked(history: list[Tensor], parameters: FlatParameters) -> Tensor:
+    """The losses of the epochs done, `[epochs, *rounds]`."""
+    return torch.stack(history) if history else parameters.values.new_zeros(0, *parameters.rounds)
+
+
+def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int) -> DivergedError | None:
     """Where a loss of an epoch's steps, `[*rounds, steps]`, or a weight after them is not finite; None if all are."""
     bad_losses = ~losses.isfinite()
     bad_rounds = bad_losses.any(-1) | ~values.isfinite().all(-1)
@@ -93,5 +99,4 @@ def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int, history: T
         epoch=epoch + 1,
         step=step,
         rounds=rounds,
-        history=history,
     )

@@ -69,6 +69,7 @@ def test_all_problems_of_a_spec_are_shown_with_carets(minidl):
     [
         ("", "is empty"),
         ("a,b,c\n", "has a header and no rows"),
+        ("a;b;c\n1;2;x\n", "seems to be separated by ';' and not by ','"),
         ("a,b,c\n1,2,x\n1,2\n", "line 3: 2 cells where the header has 3 columns"),
         ("a,b,c\n1,2,x\n1,two,y\n", "row 2 (line 3), column 'b': 'two' is not a number"),
         ("a,b,c\n1,nan,x\n1,2,y\n", "row 1 (line 2), column 'b': 'nan' is not a finite number"),
