@@ -23,8 +23,7 @@ class Parameter:
 
     def __init__(self, shape: tuple[int, ...], init: Initializer, fan_in: int, fan_out: int) -> None:
         self.shape, self.init, self.fan_in, self.fan_out = shape, init, fan_in, fan_out
-        self._value: Tensor | None = None
-        self._grad: Tensor | None = None
+        self._bound: tuple[Tensor, Tensor] | None = None
 
     @property
     def size(self) -> int:
@@ -34,22 +33,17 @@ class Parameter:
     @property
     def is_bound(self) -> bool:
         """Whether it has memory, and so values."""
-        return self._value is not None
+        return self._bound is not None
 
     @property
     def value(self) -> Tensor:
         """`[*rounds, *shape]`"""
-        if self._value is None:
-            self.bind(torch.empty(self.shape), torch.zeros(self.shape))
-            self.draw([None])
-        return self._value  # type: ignore[return-value]
+        return self._memory()[0]
 
     @property
     def grad(self) -> Tensor:
         """`[*rounds, *shape]`; assigning writes into the flat gradient. Raises ShapeError on any other shape."""
-        if self._grad is None:
-            _ = self.value
-        return self._grad  # type: ignore[return-value]
+        return self._memory()[1]
 
     @grad.setter
     def grad(self, grad: Tensor) -> None:
@@ -59,11 +53,18 @@ class Parameter:
 
     def bind(self, value: Tensor, grad: Tensor) -> None:
         """Take these as its memory."""
-        self._value, self._grad = value, grad
+        self._bound = value, grad
+
+    def _memory(self) -> tuple[Tensor, Tensor]:
+        """Value and gradient; of its own where it is no part of a model with memory."""
+        if self._bound is None:
+            self._bound = torch.empty(self.shape), torch.zeros(self.shape)
+            self.draw([None])
+        return self._bound
 
     def draw(self, generators: Sequence[Generator | None]) -> None:
         """Draw new values, those of each round from its own generator."""
-        rounds = self.value.reshape(-1, *self.shape) if self.value.dim() > len(self.shape) else self.value.unsqueeze(0)
+        rounds = self.value.view(-1, *self.shape) if self.value.dim() > len(self.shape) else self.value.unsqueeze(0)
         for value, random in zip(rounds, generators, strict=True):
             value.copy_(self.init(self.shape, self.fan_in, self.fan_out, random))
 
