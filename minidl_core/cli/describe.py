@@ -15,20 +15,6 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 
-class _Shape(click.ParamType[Shape]):
-    """A size, `4`, or several, `1x8x8`."""
-
-    name = "size"
-
-    def convert(self, value: str | Shape, param: click.Parameter | None, ctx: click.Context | None) -> Shape:
-        if isinstance(value, tuple):
-            return value
-        sizes = value.split("x")
-        if not all(size.isascii() and size.isdigit() and int(size[:12]) > 0 for size in sizes):
-            self.fail(f"'{value}' is no size; write the number of features, 4, or several sizes, 1x8x8", param, ctx)
-        return tuple(map(int, sizes))
-
-
 class _Row(NamedTuple):
     name: str
     spec: str
@@ -37,9 +23,17 @@ class _Row(NamedTuple):
     operations: int
 
 
+def _shape(_: click.Context, __: click.Parameter, value: str | None) -> Shape | None:
+    """A size, `4`, or several, `1x8x8`."""
+    sizes = value.split("x") if value is not None else []
+    if not all(size.isascii() and size.isdigit() and int(size[:12]) > 0 for size in sizes):
+        raise click.BadParameter(f"'{value}' is no size; write the number of features, 4, or several sizes, 1x8x8")
+    return tuple(map(int, sizes)) if sizes else None
+
+
 @click.command()
 @click.argument("spec")
-@click.option("--input", "input_shape", type=_Shape(), metavar="N", help="The size of one example: 4, or 1x8x8.")
+@click.option("--input", "input_shape", callback=_shape, metavar="N", help="The size of one example: 4, or 1x8x8.")
 @json_option
 def describe(spec: str, input_shape: Shape | None, as_json: bool) -> None:
     """Describe a model: each layer's output, parameters and operations for one example."""

@@ -32,7 +32,7 @@ def predict(model: str, data: str, output: str | None) -> None:
     predictions = trained.predict(cells.numbers(trained.feature_names))
     rows = [[*cells.header, f"predicted {trained.target_name}"]]
     for row, prediction in zip(cells.rows, predictions, strict=True):
-        rows.append([*row, prediction if isinstance(prediction, str) else f"{prediction:.7g}"])
+        rows.append([*row, str(prediction)])
     if output is None:
         _write(rows, sys.stdout)
         return

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -55,35 +55,39 @@ def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
 
     folder = _new_folder(out, data)
     saved: Path | None = folder / FILE_NAME
-    try:
-        training, problem = _train(data, options)
+    interruption = _Interruption()
+    with interruption.handled():
         try:
-            save_model(training.trained, folder / FILE_NAME)
-        except ModelFileError as error:
-            saved, problem = None, error  # the figures are all that is left of the work: print them still
-    finally:
-        _remove_if_empty(folder)
-    _hint(training.data, options["task"])
-    if as_json:
-        print_json(_as_json(training, saved))
-    else:
-        _print(data, training, saved)
+            training, problem = _train(data, options, interruption)
+            try:
+                save_model(training.trained, folder / FILE_NAME)
+            except ModelFileError as error:
+                saved, problem = None, error  # the figures are all that is left of the work: print them still
+        finally:
+            _remove_if_empty(folder, with_parent=out is None)
+        _hint(training.data, options["task"])
+        if as_json:
+            print_json(_as_json(training, saved))
+        else:
+            _print(data, training, saved)
     if problem is not None:
         raise problem
-    if training.interrupted:
+    if interruption.wished:
         done = f"{training.epochs} of {options['epochs']} epochs were done"
         click.echo(f"minidl: interrupted; {done}; the model and the figures are those of that moment", err=True)
         return INTERRUPTED
     return 0
 
 
-def _train(data: str, options: dict[str, Any]) -> tuple[Training, MinidlError | None]:
+def _train(data: str, options: dict[str, Any], interruption: _Interruption) -> tuple[Training, MinidlError | None]:
     """What the training gave, and why it ended early where it diverged."""
     import minidl_core
 
-    with _interruptible() as stop, progress_bar(options["epochs"]) as on_epoch:
+    with progress_bar(options["epochs"]) as on_epoch:
         try:
-            training = minidl_core.train(options.pop("model"), data, stop=stop, on_epoch=on_epoch, **options)
+            training = minidl_core.train(
+                options.pop("model"), data, stop=interruption.stop, on_epoch=on_epoch, **options
+            )
         except DivergedError as error:
             if error.training is None:
                 raise
@@ -91,21 +95,33 @@ def _train(data: str, options: dict[str, Any]) -> tuple[Training, MinidlError | 
     return training, None
 
 
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Make the first Ctrl-C a wish to stop after the step at hand, and the second one stop at once."""
-    wishes: list[int] = []
+class _Interruption:
+    """What Ctrl-C means: before the first step, stop at once; after it, end the training and keep what there is.
 
-    def wish(number: int, _: FrameType | None) -> None:
-        wishes.append(number)
-        if len(wishes) > 1:
+    A second Ctrl-C stops at once, whatever is being done.
+    """
+
+    def __init__(self) -> None:
+        self.training_began = False
+        self.wished = False
+
+    def stop(self) -> bool:
+        """Whether to end the training; asked after each of its steps."""
+        self.training_began = True
+        return self.wished
+
+    def wish(self, _: int, __: FrameType | None) -> None:
+        if self.wished or not self.training_began:
             raise KeyboardInterrupt
+        self.wished = True
 
-    before = signal.signal(signal.SIGINT, wish)
-    try:
-        yield lambda: bool(wishes)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        before = signal.signal(signal.SIGINT, self.wish)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _new_folder(out: str | None, data: str) -> Path:
@@ -126,11 +142,12 @@ def _new_folder(out: str | None, data: str) -> Path:
     raise DataError(f"cannot make a new folder beside '{folder}'")
 
 
-def _remove_if_empty(folder: Path) -> None:
-    try:
+def _remove_if_empty(folder: Path, with_parent: bool) -> None:
+    """Leave no folder behind in which nothing was saved."""
+    with suppress(OSError):
         folder.rmdir()
-    except OSError:
-        return
+        if with_parent:
+            folder.parent.rmdir()
 
 
 def _hint(data: RoundData, task: str | None) -> None:

@@ -30,6 +30,8 @@ class Batches:
                 f"features {list(features.shape)} and target {list(target.shape)} must have the same number of rows"
             )
         self.rows = features.shape[-2]
+        if self.rows == 0:
+            raise ShapeError(f"there are no rows to train on: features {list(features.shape)}")
         self.batch_size, self.seeds, self.rounds = batch_size, seeds, rounds
         has_own_rows = features.dim() > 2
         # The rows of all rounds in one table, so that a batch is one selection from it.

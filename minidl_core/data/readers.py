@@ -49,11 +49,12 @@ class Cells:
             cells = self.column(name)
             bad = [row for row, cell in enumerate(cells) if not _is_finite_number(cell.strip())]
             if bad:
-                raise DataError(self._bad_cell(bad, name, cells))
+                raise DataError(self.bad_cell(bad, name, cells))
             columns.append([float(cell) for cell in cells])
         return torch.tensor(columns, dtype=torch.float64).reshape(len(names), len(self.rows)).T.contiguous()
 
-    def _bad_cell(self, bad: list[int], name: str, cells: list[str]) -> str:
+    def bad_cell(self, bad: list[int], name: str, cells: list[str]) -> str:
+        """What is wrong with the first of a column's bad cells, and what to do."""
         row, cell = bad[0], cells[bad[0]].strip()
         if cell.lower() in _MISSING:
             what, advice = f"the cell is missing ('{cell}')", "fill it in, or remove the row"
@@ -133,6 +134,10 @@ def read_table(path: str, target: str, task: str | None = None) -> Table:
     labels = [cell.strip() for cell in cells.column(target)]
     if (task or _task(labels)) == "regression":
         return Table(features, cells.numbers([target]), names, target, None)
+    if any(_NUMBER.fullmatch(label) for label in labels):
+        bad = [row for row, label in enumerate(labels) if _NOT_FINITE.fullmatch(label) or label.lower() in _MISSING]
+        if bad:
+            raise DataError(cells.bad_cell(bad, target, labels))
     classes = _class_names(labels)
     if "" in classes:
         row = labels.index("")

@@ -66,7 +66,7 @@ def split_rows(table: Table, held_out: int, seed: int) -> tuple[Tensor, Tensor]:
     """The numbers of the rows to train on and of the `held_out` rows to test on.
 
     Rows in random order, those of a class together, and every k-th is held out: so each class is in both parts in
-    its proportion.
+    its proportion, to the nearest row (a class of one row is in one part).
     """
     order = torch.randperm(len(table), generator=generator(seed, "split"))
     if table.classes is not None:

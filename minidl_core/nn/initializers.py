@@ -48,7 +48,7 @@ class Normal(Initializer):
 
 
 class XavierNormal(Initializer):
-    """N(0, std²) with std = gain √(2 / (fan_in + fan_out)). Glorot and Bengio 2010, AISTATS 9, p. 249."""
+    """N(0, std²) with std = gain √(2 / (fan_in + fan_out)). Glorot and Bengio 2010, AISTATS 9, eq. 12."""
 
     def __init__(self, gain: float = 1.0) -> None:
         require("gain", gain, gain > 0, "greater than 0")
@@ -72,7 +72,7 @@ class XavierUniform(Initializer):
 
 
 class KaimingUniform(Initializer):
-    """U(-bound, bound) with bound = √(6 / ((1 + a²) fan_in)). He et al. 2015, ICCV, eq. 14, for leaky ReLUs of
+    """U(-bound, bound) with bound = √(6 / ((1 + a²) fan_in)). He et al. 2015, ICCV, eq. 15, for leaky ReLUs of
     slope a. The default slope, √5, gives PyTorch's `Linear` its bound of 1/√fan_in.
     """
 

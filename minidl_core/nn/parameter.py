@@ -100,8 +100,8 @@ class FlatParameters:
                 f"{math.prod(rounds)} rounds of {size} parameters are more than {MAX_PARAMETERS:.0e} numbers; "
                 "train fewer rounds at once or a smaller model"
             )
-        self.values = torch.zeros(*rounds, size, dtype=dtype, device=device)
-        self.grads = torch.zeros_like(self.values)
+        self._values = torch.zeros(*rounds, size, dtype=dtype, device=device)
+        self._grads = torch.zeros_like(self._values)
         for name, value, grad in self._views():
             named[name].bind(value, grad)
         if seeds is None:
@@ -116,6 +116,24 @@ class FlatParameters:
             generators = [generator(seed, "weights") for seed in seeds]
             for parameter in named.values():
                 parameter.draw(generators)
+
+    @property
+    def values(self) -> Tensor:
+        """`[*rounds, P]`; assigning writes into it, since each parameter is a view of this memory."""
+        return self._values
+
+    @values.setter
+    def values(self, values: Tensor) -> None:
+        _write(values, self._values)
+
+    @property
+    def grads(self) -> Tensor:
+        """`[*rounds, P]`, as `values`."""
+        return self._grads
+
+    @grads.setter
+    def grads(self, grads: Tensor) -> None:
+        _write(grads, self._grads)
 
     @property
     def rounds(self) -> tuple[int, ...]:
@@ -137,6 +155,14 @@ class FlatParameters:
                 self.values[..., part].view(*self.rounds, *parameter.shape),
                 self.grads[..., part].view(*self.rounds, *parameter.shape),
             )
+
+
+def _write(new: Tensor, memory: Tensor) -> None:
+    if new is memory:  # after an operation in place
+        return
+    if new.shape != memory.shape:
+        raise ShapeError(f"{list(new.shape)} numbers for parameters of {list(memory.shape)}")
+    memory.copy_(new)
 
 
 def _in_common(parameters: Sequence[Parameter]) -> tuple[tuple[int, ...], torch.dtype, torch.device]:

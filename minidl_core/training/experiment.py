@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,6 @@ from minidl_core.seeding import round_seeds
 from minidl_core.spec import build_model
 from minidl_core.training.loop import OnEpoch, fit
 from minidl_core.training.statistics import Statistics
-from minidl_core.training.threads import threads_for, use_threads
 from minidl_core.training.trained_model import TrainedModel, output_sizes
 
 TEST_FRACTION = 0.2
@@ -94,7 +92,7 @@ def train(
     Raises:
         DivergedError: when the loss becomes NaN or infinite; its `training` is what there was before.
     """
-    for name, value in ("epochs", epochs), ("batch_size", batch_size), ("threads", threads):
+    for name, value in ("epochs", epochs), ("batch_size", batch_size):
         if value is not None and value < 1:
             raise RequestError(f"{name} must be at least 1, got {value}")
     if dtype not in DTYPES:
@@ -120,26 +118,24 @@ def train(
             interrupted=len(history) < epochs,
         )
 
-    rows = math.prod(trained.rounds) * min(batch_size, examples.features.shape[-2])
-    operations = rows * trained.model.operations(tuple(examples.features.shape[-1:]))
-    with use_threads(threads or threads_for(operations)):
-        start = time.perf_counter()
-        try:
-            history = fit(
-                trained.model,
-                examples,
-                criterion,
-                updates,
-                epochs=epochs,
-                batch_size=batch_size,
-                seeds=seeds,
-                on_epoch=on_epoch,
-                stop=stop,
-            )
-        except DivergedError as error:
-            error.training = finished(error.history, time.perf_counter() - start)
-            raise
-        return finished(history, time.perf_counter() - start)
+    start = time.perf_counter()
+    try:
+        history = fit(
+            trained.model,
+            examples,
+            criterion,
+            updates,
+            epochs=epochs,
+            batch_size=batch_size,
+            seeds=seeds,
+            threads=threads,
+            on_epoch=on_epoch,
+            stop=stop,
+        )
+    except DivergedError as error:
+        error.training = finished(error.history, time.perf_counter() - start)
+        raise
+    return finished(history, time.perf_counter() - start)
 
 
 def _round_data(

@@ -19,6 +19,7 @@ from minidl_core.errors import MinidlError, ModelFileError, ShapeError
 from minidl_core.losses import Loss
 from minidl_core.nn import Sequential
 from minidl_core.plugins import registry
+from minidl_core.seeding import MAX_ROUNDS
 from minidl_core.spec import build_component, build_model
 from minidl_core.spec.component import Component
 from minidl_core.training.trained_model import TrainedModel, output_sizes
@@ -75,8 +76,8 @@ def _trained(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Traine
     if header["format"] != FORMAT:
         raise ModelFileError(f"it has format {header['format']}, this minidl reads format {FORMAT}")
     seeds = header["seeds"]
-    if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):
-        raise ModelFileError(f"its seeds must be a list of whole numbers, got {seeds!r}")
+    if not isinstance(seeds, list) or not 1 <= len(seeds) <= MAX_ROUNDS or any(type(seed) is not int for seed in seeds):
+        raise ModelFileError(f"its seeds must be a list of 1 to {MAX_ROUNDS} whole numbers")
     if not isinstance(header["target_name"], str):
         raise ModelFileError(f"its target_name must be a text, got {header['target_name']!r}")
     feature_names = _texts(header, "feature_names", 1)
@@ -153,7 +154,7 @@ def _providers(trained: TrainedModel) -> dict[str, str]:
                 "loaded; register it through an entry point of the group 'minidl'"
             )
         provider = registration.provider
-        providers[f"{registration.kind} {registration.name}"] = f"{provider.distribution} {provider.version}"
+        providers[f"{registration.kind} {registration.qualified_name}"] = f"{provider.distribution} {provider.version}"
     return providers
 
 

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 import torch
 
+from minidl_core.errors import require
+
+MAX_THREADS = 256
 SMALL_STEP = 100_000_000
 """Multiplications and additions of one forward pass over a batch of all rounds, below which one thread is taken.
 
@@ -23,6 +26,7 @@ def threads_for(operations: int) -> int:
 @contextmanager
 def use_threads(threads: int) -> Iterator[None]:
     """Compute with so many threads, and afterwards with as many as before."""
+    require("threads", threads, 1 <= threads <= MAX_THREADS, f"from 1 to {MAX_THREADS}")
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -77,8 +77,10 @@ class TrainedModel:
         return self.features.apply(features).to(self.model.parameters.values)
 
     def _outputs(self, inputs: Tensor) -> Tensor:
-        """The model's outputs, of so many rows at a time that memory does not grow with the table."""
-        return torch.cat([self.model.forward(part) for part in torch.split(inputs, ROWS_AT_ONCE, -2)], -2)
+        """The model's outputs, of so many rows at a time that what its layers keep does not grow with the table."""
+        return torch.cat(
+            [self.model.forward(part) for part in torch.split(inputs, max(1, ROWS_AT_ONCE // len(self.seeds)), -2)], -2
+        )
 
     def _for_each_round(self, target: Tensor) -> Tensor:
         """A target, values `[*, N, F]` or labels `[*, N]`, with the model's round axes."""

@@ -25,6 +25,7 @@ IRIS = DATA / "iris.csv"
         (["disk", "--model", NETWORK, "--optimizer", "sgd(lr=-1)"], 2, "lr must be greater than 0, got -1"),
         (["disk", "--model", NETWORK, "--epochs", "0"], 2, "--epochs"),
         (["disk", "--model", NETWORK, "--rounds", "100000000"], 2, "rounds must be from 1 to 10000, got 100000000"),
+        (["disk", "--model", NETWORK, "--threads", "100000"], 2, "threads must be from 1 to 256, got 100000"),
         (["disk", "--model", NETWORK, "--test", "x.csv"], 2, "a dataset draws its own test sample"),
         (["disk", "--model", NETWORK, "--test-fraction", "0.3"], 2, "a dataset draws its own test sample"),
         (["disk", "--model", NETWORK, "--task", "regression"], 2, "leave the task 'regression' out"),
@@ -76,6 +77,8 @@ def test_all_problems_of_a_spec_are_shown_with_carets(minidl):
         ("a,b,c\n1,2,x\n-inf,2,y\n", "row 2 (line 3), column 'a': '-inf' is not a finite number"),
         ("a,b,c\n1,2,x\n1,,y\n", "row 2 (line 3), column 'b': the cell is missing"),
         ("a,b,c\n1,2,x\n3,2,x\n", "has one class only ('x')"),
+        ("a,b,c\n1,2,0\n3,2,nan\n3,2,1\n", "row 2 (line 3), column 'c': 'nan' is not a finite number"),
+        ("a,b,c\n1,2,0\n3,2,NA\n3,2,1\n", "row 2 (line 3), column 'c': the cell is missing ('NA')"),
     ],
 )
 def test_a_bad_table_is_refused_with_its_row_and_column(minidl, content, message):

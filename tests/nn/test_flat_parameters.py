@@ -183,3 +183,14 @@ def test_initializing_again_draws_anew_and_forgets_gradients() -> None:
     assert (model.parameters.values != first).all()
     assert not model.parameters.grads.any()
     assert torch.equal(model.initialize([0], dtype=torch.float64).parameters.values, first)
+
+
+def test_assigning_all_values_or_gradients_writes_into_the_parameters() -> None:
+    model = Linear(2, 3)
+    flat = model.parameters
+    flat.values = torch.arange(9.0)
+    flat.grads = flat.values + 1
+    assert torch.equal(model.weight.value, torch.arange(6.0).view(2, 3))
+    assert torch.equal(model.weight.grad, torch.arange(6.0).view(2, 3) + 1)
+    with pytest.raises(ShapeError, match="8"):
+        flat.values = torch.zeros(8)

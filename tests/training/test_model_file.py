@@ -91,14 +91,14 @@ def test_the_header_is_text_that_names_registered_components_alone(training: Tra
     header = header_of(path)
     assert header["model"] == str(training.trained.model)
     assert header["loss"] == "mse"
-    assert set(header["providers"]) >= {"layer linear", "loss mse"}
+    assert set(header["providers"]) >= {"layer core.linear", "loss core.mse"}
     assert all(provider.startswith("minidl-core ") for provider in header["providers"].values())
 
 
 def test_components_within_components_have_their_provider_too(path: Path) -> None:
     training = train("h:(linear(_,4,init=zeros)-tanh)*2-linear(4,_)", "disk(n=20)", epochs=1)
     save_model(training.trained, path)
-    assert set(header_of(path)["providers"]) >= {"layer tanh", "layer linear", "initializer zeros"}
+    assert set(header_of(path)["providers"]) >= {"layer core.tanh", "layer core.linear", "initializer core.zeros"}
 
 
 def test_a_folder_of_a_run_is_read_as_its_model(training: Training, path: Path) -> None:

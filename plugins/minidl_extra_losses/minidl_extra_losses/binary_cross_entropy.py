@@ -46,4 +46,5 @@ class BinaryCrossEntropy(ElementwiseLoss):
         return self.pos_weight * t * ((-y).clamp(min=0) + tail) + (1 - t) * (y.clamp(min=0) + tail)
 
     def derivative(self) -> Tensor:
-        return (1 - self.t) * self.y.sigmoid() - self.pos_weight * self.t * (-self.y).sigmoid()
+        # Not y.sigmoid(): it rounds an element by its place in the tensor, and so differently in each round.
+        return (1 - self.t) / (1 + (-self.y).exp()) - self.pos_weight * self.t / (1 + self.y.exp())
