@@ -63,6 +63,12 @@ class Component(ABC):
                 written.append(Argument(parameter.name, value))
         return Chain((Item(Call(spec_name(type(self)), tuple(written))),))
 
+    def __eq__(self, other: object) -> bool:
+        """A component equals the syntax tree that spells it, `parse(str(model)) == model`, and else itself alone."""
+        return self.to_spec() == other if isinstance(other, Chain) else self is other
+
+    __hash__ = object.__hash__
+
     def __str__(self) -> str:
         return str(self.to_spec())
 

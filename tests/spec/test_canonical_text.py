@@ -103,7 +103,9 @@ def test_a_model_is_what_was_written(written: Written) -> None:
 @given(models())
 def test_the_text_of_a_model_is_read_as_that_model(written: Written) -> None:
     model = build_model(written.text, (written.inputs,))
+    assert parse(str(model)) == model == parse(str(model))
     assert parse(str(model)) == model.to_spec()
+    assert parse(f"{model}-relu") != model
     again = build_model(str(model))
     assert str(again) == str(model)
     assert list(weights_of(again).items()) == list(weights_of(model).items())
