@@ -61,7 +61,10 @@ class Cells:
         elif _NOT_FINITE.fullmatch(cell) or _NUMBER.fullmatch(cell):
             what, advice = f"'{cell}' is not a finite number", "correct it, or remove the row"
         else:
-            what, advice = f"'{cell[:40]}' is not a number", "features must be numeric: remove or encode the column"
+            what, advice = (
+                f"'{cell[:40]}' is not a number",
+                "a number is expected: correct it, or remove or encode the column",
+            )
         more = f"; so are {len(bad) - 1} more cells of this column" if len(bad) > 1 else ""
         return f"{self.path}, row {row + 1} (line {self.lines[row]}), column '{name}': {what}{more}; {advice}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -32,11 +32,11 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 class Training:
     """What a training gave."""
 
-    trained: TrainedModel
-    data: RoundData
+    trained: TrainedModel = field(repr=False)
+    data: RoundData = field(repr=False)
     optimizer: Optimizer
     batch_size: int
-    history: Tensor
+    history: Tensor = field(repr=False)
     """The loss of each epoch done, `[epochs, *rounds]`."""
     seconds: float
     """Wall time of the training loop."""

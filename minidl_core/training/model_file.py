@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from minidl_core.data.standardization import Standardization
-from minidl_core.errors import MinidlError, ModelFileError, ShapeError
+from minidl_core.errors import MinidlError, ModelFileError, RequestError, ShapeError
 from minidl_core.losses import Loss
 from minidl_core.nn import Sequential
 from minidl_core.plugins import registry
@@ -34,6 +34,8 @@ def save_model(trained: TrainedModel, path: str | Path) -> None:
     Tensors are the model's parameters by name, `[*rounds, *shape]`. Raises ModelFileError where a layer is not
     registered, since no one could load it, or where the file cannot be written.
     """
+    if not isinstance(trained, TrainedModel):
+        raise RequestError(f"save_model takes a trained model, train(...).trained, and not a {type(trained).__name__}")
     header = {
         "format": FORMAT,
         "minidl": metadata.version("minidl-core"),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from minidl_core.data.rounds import Examples
 from minidl_core.data.standardization import Standardization
-from minidl_core.errors import ShapeError
+from minidl_core.errors import DataError, ShapeError
 from minidl_core.losses import Loss
 from minidl_core.metrics import R2, Accuracy, predicted_classes
 from minidl_core.nn import Sequential
@@ -90,6 +90,11 @@ class TrainedModel:
     def predict(self, features: Tensor) -> list[str] | list[float]:
         """The class or the value for each row of features `[N, F]`: that of the mean output over all rounds."""
         output = self._outputs(self._inputs(features)).double()
+        if not output.isfinite().all():
+            row = int((~output.isfinite()).any(-1).reshape(-1, len(features)).any(0).long().argmax())
+            raise DataError(
+                f"row {row + 1} gives no finite output: {features[row].tolist()[:MANY]}; correct or remove it"
+            )
         if self.target is not None:
             output = self.target.revert(output)
         output = output.mean(0) if self.rounds else output

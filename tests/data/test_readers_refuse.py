@@ -26,7 +26,7 @@ def refusal(path: str, target: str = "t", task: str | None = None, error: type[M
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
-        ("high", "'high' is not a number; features must be numeric: remove or encode the column"),
+        ("high", "'high' is not a number; a number is expected: correct it, or remove or encode the column"),
         ("1 000", "'1 000' is not a number"),
         ("1_000", "'1_000' is not a number"),
         ('"1,5"', "'1,5' is not a number"),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from minidl_core.data import Table
 from minidl_core.data.rounds import Examples
-from minidl_core.errors import ShapeError
+from minidl_core.errors import DataError, ShapeError
 from minidl_core.training import TrainedModel, Training, train
 
 
@@ -117,3 +117,10 @@ def test_a_target_and_a_column_that_are_constant_train_to_what_they_are() -> Non
     training = train("linear(_,_)", table, epochs=60, batch_size=8)
     assert training.trained.predict(features) == pytest.approx([0.3] * 30, abs=1e-2)
     assert training.train["r2"].mean in (0.0, 1.0)
+
+
+def test_a_row_without_a_finite_output_is_refused_by_its_number() -> None:
+    trained = train("linear(_,_)", "disk(n=20)", epochs=1, rounds=2).trained
+    features = torch.tensor([[0.5, 0.5], [1e300, 0.5]], dtype=torch.float64)
+    with pytest.raises(DataError, match="row 2 gives no finite output"):
+        trained.predict(features)
