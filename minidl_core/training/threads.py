@@ -13,8 +13,9 @@ MAX_THREADS = 256
 SMALL_STEP = 100_000_000
 """Multiplications and additions of one forward pass over a batch of all rounds, below which one thread is taken.
 
-With two idle cores a second thread begins to pay at about a tenth of this (`benchmarks/threads.py`), by a few tens of
-percent; but where something else runs on one of them, each step waits for it, and may take ten times as long.
+With two idle cores a second thread begins to pay at about a tenth of this, and is worth a factor of 1.3 to 1.8 at a
+third of it and above (`benchmarks/threads.py`). The limit is higher because, where something else runs on one of the
+cores, each step waits for it, and may take ten times as long.
 """
 
 
