@@ -2,7 +2,9 @@
 
 A plugin is a module (or object) named by an entry point of the group ``minidl``. It marks its
 implementations with :data:`hookimpl`. The entry point's name is the plugin's name, and qualifies what it
-registers: ``extra_losses.huber``.
+registers: ``extra_losses.huber``. It implements the hooks that it needs; each may leave out arguments.
+
+A hook that raises costs its own plugin alone: what it registered is dropped, and a training goes on without it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,10 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from minidl_core.registry import Registrar
+    from minidl_core.training import Run, Training
 
 PROJECT = "minidl"
 
@@ -32,4 +37,31 @@ def minidl_register_components(registry: Registrar) -> None:
             registry.loss("huber", "minidl_extra_losses.huber:Huber", summary="quadratic near zero, linear beyond")
 
     What a hook registered before it raised is dropped with the rest of the plugin. Since 0.1.
+    """
+
+
+@hookspec
+def minidl_run_start(run: Run) -> None:
+    """A training begins. Called once in each run, after its data and its model are ready and before the first step.
+
+    `run` says what is trained, and where its folder is: `run.out`, None for a training from Python without one. The
+    same object is given to the later hooks of the run. Since 0.1.
+    """
+
+
+@hookspec
+def minidl_epoch_end(run: Run, epoch: int, loss: Tensor) -> None:
+    """An epoch has ended. Called after each epoch that ended well, `epoch` counting from 1.
+
+    `loss` is the epoch's mean training loss of each round, `[*rounds]`: a single number where there is one round.
+    Since 0.1.
+    """
+
+
+@hookspec
+def minidl_run_end(run: Run, training: Training | None) -> None:
+    """A training has ended: the place to close what `minidl_run_start` opened. Called once for each start.
+
+    `training` has the figures of all rounds, also where it was interrupted or diverged; None where it ended with an
+    error that left none. Since 0.1.
     """

@@ -142,9 +142,13 @@ class Registry:
         """The bare names of a kind, sorted."""
         return sorted({registration.name for registration in self.components(kind)})
 
+    def bearing(self, kind: str, name: str) -> list[Registration]:
+        """All registrations of a kind that bear a name, bare or qualified."""
+        return self._names.get((kind, name), [])
+
     def find(self, kind: str, name: str) -> Registration:
         """What `name`, bare or qualified, stands for. Raises UnknownNameError with what to write instead."""
-        found = self._names.get((kind, name), [])
+        found = self.bearing(kind, name)
         if len(found) > 1:
             found = [one for one in found if one.provider.plugin == CORE] or found
         if len(found) == 1:

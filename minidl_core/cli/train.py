@@ -58,7 +58,7 @@ def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
     interruption = _Interruption()
     with interruption.handled():
         try:
-            training, problem = _train(data, options, interruption)
+            training, problem = _train(data, folder, options, interruption)
             try:
                 save_model(training.trained, folder / FILE_NAME)
             except ModelFileError as error:
@@ -79,14 +79,16 @@ def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
     return 0
 
 
-def _train(data: str, options: dict[str, Any], interruption: _Interruption) -> tuple[Training, MinidlError | None]:
+def _train(
+    data: str, folder: Path, options: dict[str, Any], interruption: _Interruption
+) -> tuple[Training, MinidlError | None]:
     """What the training gave, and why it ended early where it diverged."""
     import minidl_core
 
     with progress_bar(options["epochs"]) as on_epoch:
         try:
             training = minidl_core.train(
-                options.pop("model"), data, stop=interruption.stop, on_epoch=on_epoch, **options
+                options.pop("model"), data, out=folder, stop=interruption.stop, on_epoch=on_epoch, **options
             )
         except DivergedError as error:
             if error.training is None:

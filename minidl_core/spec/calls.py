@@ -66,8 +66,9 @@ class CallBuilder(ABC):
 
     def find(self, kind: str, call: Call) -> type[Any]:
         """The class that a call names."""
+        known = registry()  # outside of `try`: a plugin that must not fail, and does, is no problem of the spec
         try:
-            return registry().find(kind, call.name).load()
+            return known.find(kind, call.name).load()
         except UnknownNameError as error:
             message, _, advice = str(error).partition("; ")
             raise self.problem(message, call.name_span, advice) from None

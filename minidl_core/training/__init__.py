@@ -4,10 +4,12 @@ from minidl_core.training.experiment import Training, train
 from minidl_core.training.loop import fit
 from minidl_core.training.model_file import load_model, save_model
 from minidl_core.training.report import accuracy, train_model_SGD
+from minidl_core.training.run import Run
 from minidl_core.training.statistics import Statistics
 from minidl_core.training.trained_model import TrainedModel
 
 __all__ = [
+    "Run",
     "Statistics",
     "TrainedModel",
     "Training",

@@ -6,6 +6,7 @@ import operator
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from minidl_core.optim import Optimizer
 from minidl_core.seeding import round_seeds
 from minidl_core.spec import build_model
 from minidl_core.training.loop import OnEpoch, fit
+from minidl_core.training.run import Run, RunHooks
 from minidl_core.training.statistics import Statistics
 from minidl_core.training.trained_model import TrainedModel, output_sizes
 
@@ -67,6 +69,7 @@ def train(
     seed: int = 0,
     dtype: str = "float32",
     threads: int | None = None,
+    out: Path | str | None = None,
     on_epoch: OnEpoch | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Training:
@@ -87,6 +90,7 @@ def train(
         epochs, batch_size: how often all rows are used, and how many at once.
         dtype: `float32` or `float64`.
         threads: None takes one for networks so small that more would lose, else all that torch has.
+        out: the folder of the run, where plugins that write something write it; None, they write nothing.
         on_epoch, stop: see `fit`.
 
     Raises:
@@ -118,6 +122,26 @@ def train(
             interrupted=len(history) < epochs,
         )
 
+    hooks = RunHooks(
+        Run(
+            model=str(trained.model),
+            data=f"a table of {len(data)} rows" if isinstance(data, Table) else str(data),
+            loss=str(criterion),
+            optimizer=str(updates),
+            epochs=epochs,
+            batch_size=batch_size,
+            seeds=tuple(seeds),
+            out=None if out is None else Path(out),
+        )
+    )
+
+    def epoch_ended(epoch: int, losses: Tensor) -> None:
+        hooks.epoch_end(epoch, losses)
+        if on_epoch is not None:
+            on_epoch(epoch, losses)
+
+    training: Training | None = None
+    hooks.start()
     start = time.perf_counter()
     try:
         history = fit(
@@ -129,13 +153,16 @@ def train(
             batch_size=batch_size,
             seeds=seeds,
             threads=threads,
-            on_epoch=on_epoch,
+            on_epoch=epoch_ended,
             stop=stop,
         )
+        training = finished(history, time.perf_counter() - start)
     except DivergedError as error:
-        error.training = finished(error.history, time.perf_counter() - start)
+        training = error.training = finished(error.history, time.perf_counter() - start)
         raise
-    return finished(history, time.perf_counter() - start)
+    finally:
+        hooks.end(training)
+    return training
 
 
 def _round_data(
