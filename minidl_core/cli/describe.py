@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from minidl_core.cli import completion
 from minidl_core.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def _shape(_: click.Context, __: click.Parameter, value: str | None) -> Shape | 
 
 
 @click.command()
-@click.argument("spec")
+@click.argument("spec", shell_complete=completion.spec("layer"))
 @click.option("--input", "input_shape", callback=_shape, metavar="N", help="The size of one example: 4, or 1x8x8.")
 @json_option
 def describe(spec: str, input_shape: Shape | None, as_json: bool) -> None:

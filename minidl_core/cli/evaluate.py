@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from minidl_core.cli import completion
 from minidl_core.cli.output import json_option, print_json, print_table
 from minidl_core.errors import DataError
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model")
-@click.argument("data")
+@click.argument("model", shell_complete=completion.file)
+@click.argument("data", shell_complete=completion.data)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample, where DATA is a dataset.")
 @json_option
 def evaluate(model: str, data: str, seed: int, as_json: bool) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from minidl_core.cli import completion
+from minidl_core.cli.named import components_of_plugin
 from minidl_core.cli.output import json_option, print_json, print_table
-from minidl_core.errors import RequestError
 from minidl_core.plugins import registry
 from minidl_core.registry import KINDS, Registration
 from minidl_core.spec.signature import signature
@@ -13,13 +14,12 @@ from minidl_core.spec.signature import signature
 
 @click.command()
 @click.option("--kind", type=click.Choice(KINDS), help="Only components of this kind.")
-@click.option("--plugin", help="Only components of this plugin (or distribution).")
+@click.option("--plugin", shell_complete=completion.plugin, help="Only components of this plugin (or distribution).")
 @json_option
 def list_components(kind: str | None, plugin: str | None, as_json: bool) -> None:
     """List what can be named in a spec, and where each comes from."""
-    if plugin is not None and not registry().components(plugin=plugin):
-        known = sorted({r.provider.plugin for r in registry().components()})
-        raise RequestError(f"no plugin '{plugin}' brings components; those that do: {', '.join(known)}")
+    if plugin is not None:
+        components_of_plugin(plugin)  # raises where there are none
     components = registry().components(kind, plugin)
     if as_json:
         print_json([_as_json(registration) for registration in components])

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from minidl_core.cli.plugin_commands import PluginCommand, plugin_commands
 from minidl_core.errors import MinidlError, PluginWarning
 from minidl_core.nearest import did_you_mean
 
@@ -20,6 +21,7 @@ _COMMANDS = {
     "list-components": "list_components",
     "show": "show",
     "plugins": "plugins",
+    "check": "check",
     "describe": "describe",
     "train": "train",
     "evaluate": "evaluate",
@@ -30,11 +32,11 @@ _COMMANDS = {
 
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [*_COMMANDS, *_plugin_commands()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            return None
+            return _plugin_commands().get(cmd_name)
         module = _COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"minidl_core.cli.{module}"), module)
         return command
@@ -42,9 +44,21 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f"there is no command '{args[0]}'; {did_you_mean(args[0], _COMMANDS)}")
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            ctx.fail(f"there is no command '{args[0]}'; {did_you_mean(args[0], known)}")
         return super().resolve_command(ctx, args)
+
+
+def own_commands() -> tuple[str, ...]:
+    """The names that no plugin's command can take."""
+    return tuple(_COMMANDS)
+
+
+def _plugin_commands() -> dict[str, PluginCommand]:
+    """The commands of plugins by name."""
+    commands = {command.entry_point.name: command for command in plugin_commands(own_commands())}
+    return {name: command for name, command in commands.items() if name not in _COMMANDS}
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,6 +77,10 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command, say on standard error what went wrong, and return the exit code."""
+    if asked := os.environ.get("_MINIDL_COMPLETE"):
+        from minidl_core.cli.shells import answer
+
+        return answer(minidl, asked)
     debug = os.environ.get("MINIDL_DEBUG", "") not in ("", "0")
     warnings.showwarning = _show_warning
     try:

@@ -10,12 +10,13 @@ from typing import TextIO
 
 import click
 
+from minidl_core.cli import completion
 from minidl_core.errors import DataError, RequestError
 
 
 @click.command()
-@click.argument("model")
-@click.argument("data")
+@click.argument("model", shell_complete=completion.file)
+@click.argument("data", shell_complete=completion.file)
 @click.option("-o", "--output", metavar="FILE", help="A new file for the predictions.  [default: standard output]")
 def predict(model: str, data: str, output: str | None) -> None:
     """Predict with MODEL, a model file or the folder of a run, for each row of the file DATA.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minidl_core.cli import completion
 from minidl_core.cli.main import INTERRUPTED
 from minidl_core.cli.output import json_option, print_json, print_table
 from minidl_core.cli.progress import progress_bar
@@ -25,21 +26,34 @@ MANY_CLASSES = 20
 
 
 @click.command()
-@click.argument("data")
-@click.option("--model", required=True, metavar="SPEC", help="The layers: linear(_,25)-relu-linear(25,_).")
+@click.argument("data", shell_complete=completion.data)
+@click.option(
+    "--model",
+    required=True,
+    metavar="SPEC",
+    shell_complete=completion.spec("layer"),
+    help="The layers: linear(_,25)-relu-linear(25,_).",
+)
 @click.option("--target", metavar="COLUMN", help="The column of a file to predict.")
 @click.option("--task", type=click.Choice(["classification", "regression"]), help="What the target is, if in doubt.")
-@click.option("--loss", metavar="SPEC", default="mse", show_default=True)
-@click.option("--optimizer", metavar="SPEC", default="sgd", show_default=True)
+@click.option("--loss", metavar="SPEC", shell_complete=completion.spec("loss"), default="mse", show_default=True)
+@click.option(
+    "--optimizer", metavar="SPEC", shell_complete=completion.spec("optimizer"), default="sgd", show_default=True
+)
 @click.option("--epochs", type=click.IntRange(1), default=100, show_default=True, help="How often all rows are used.")
 @click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows of one step.")
 @click.option("--rounds", type=click.IntRange(1), default=1, show_default=True, help="Trainings, all at once.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the first round; round r has SEED + r.")
-@click.option("--test", metavar="DATA", help="A file to test on.")
+@click.option("--test", metavar="DATA", shell_complete=completion.file, help="A file to test on.")
 @click.option("--test-fraction", type=float, metavar="F", help="The part of the rows to test on.  [default: 0.2]")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="Of the arithmetic.  [default: 1 where more would lose]")
-@click.option("--out", metavar="DIR", help="A new folder for the model.  [default: runs/TIME-DATA]")
+@click.option(
+    "--out",
+    metavar="DIR",
+    shell_complete=completion.folder,
+    help="A new folder for the model.  [default: runs/TIME-DATA]",
+)
 @json_option
 def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
     """Train a model on DATA: a .csv or .tsv file with a header, or a registered dataset.

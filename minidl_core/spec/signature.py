@@ -14,24 +14,55 @@ from typing import Any, NamedTuple
 from minidl_core.registry import NAME, Registration
 from minidl_core.spec.component import Component, constructor, to_value
 
+_UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, LookupError, RecursionError)
+"""What reading someone's source may raise."""
+
 
 class Parameter(NamedTuple):
-    """One argument of a constructor."""
+    """One argument of a constructor; `str` of it is the notation of a spec."""
 
     name: str
     default: Any
     required: bool
     variadic: bool = False
+    keyword_only: bool = False
+    types: tuple[str, ...] = ()
+    """The names of the types that its annotation allows: `Initializer` and `str` for `Initializer | str`."""
+    module: str = ""
+    """Where these names are defined or imported."""
+
+    def __str__(self) -> str:
+        if self.variadic:
+            return f"{self.name}..."
+        if self.required:
+            return self.name
+        is_word = isinstance(self.default, str) and NAME.fullmatch(self.default) is not None
+        return f"{self.name}={self.default if is_word else to_value(self.default)}"
 
 
 def signature(registration: Registration) -> str | None:
     """`(in_features,out_features,bias=true)` of a registered component, or None where its source cannot be read."""
-    module, class_name = registration.target.split(":")
+    found = parameters(registration)
+    return None if found is None else written(found)
+
+
+def parameters(registration: Registration) -> list[Parameter] | None:
+    """The arguments of a registered component, or None where its source cannot be read."""
     try:
-        parameters = _constructor(module, class_name)
-    except (OSError, SyntaxError, ValueError, TypeError, LookupError, RecursionError):
+        return _constructor(*registration.target.split(":"))
+    except _UNREADABLE:
         return None
-    return written(parameters)
+
+
+def kind_taken(parameter: Parameter) -> str | None:
+    """The kind of component that an argument takes, or None: `initializer` for the `init` of `linear`."""
+    for name in parameter.types:
+        try:
+            if kind := _kind(parameter.module, name):
+                return kind
+        except _UNREADABLE:
+            continue  # a number, a text, or a type that cannot be read
+    return None
 
 
 def documentation(registration: Registration) -> str:
@@ -61,40 +92,43 @@ def written(parameters: list[Parameter]) -> str:
     """Arguments in the notation of a spec; empty where there are none."""
     if not parameters:
         return ""
-    return f"({','.join(_written(parameter) for parameter in parameters)})"
-
-
-def _written(parameter: Parameter) -> str:
-    if parameter.variadic:
-        return f"{parameter.name}..."
-    if parameter.required:
-        return parameter.name
-    default = parameter.default
-    is_word = isinstance(default, str) and NAME.fullmatch(default) is not None
-    return f"{parameter.name}={default if is_word else to_value(default)}"
+    return f"({','.join(map(str, parameters))})"
 
 
 def _constructor(module: str, class_name: str) -> list[Parameter]:
     """The arguments of the `__init__` that a class has or inherits. Raises LookupError where that cannot be told."""
-    return _inherited(module, class_name) or []
+    for place, definition in _ancestry(module, class_name):
+        if definition.decorator_list:
+            raise LookupError(f"{definition.name} is decorated, so that its arguments may be others")
+        for statement in definition.body:
+            if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+                return list(_parameters(statement.args, place))
+    return []
 
 
-def _inherited(module: str, class_name: str) -> list[Parameter] | None:
-    """The arguments of the first `__init__` among a class and its bases, but for the one that all share."""
+def _kind(module: str, class_name: str) -> str | None:
+    """The `kind` that a class has or inherits, None where it is no component."""
+    for _, definition in _ancestry(module, class_name):
+        for statement in definition.body:
+            match statement:
+                case (
+                    ast.Assign(targets=[ast.Name("kind")], value=ast.Constant(str(kind)))
+                    | ast.AnnAssign(target=ast.Name("kind"), value=ast.Constant(str(kind)))
+                ):
+                    return kind
+    return None
+
+
+def _ancestry(module: str, class_name: str) -> Iterator[tuple[str, ast.ClassDef]]:
+    """A class and its bases, but for the one that all components share, each with the module that defines it."""
     module, definition = _found(module, class_name)
     if (module, definition.name) == (Component.__module__, Component.__name__):
-        return None
-    if definition.decorator_list:
-        raise LookupError(f"{class_name} is decorated, so that its arguments may be others")
-    for statement in definition.body:
-        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-            return list(_parameters(statement.args))
+        return
+    yield module, definition
     for base in definition.bases:
         if not isinstance(base, ast.Name):
             raise LookupError(ast.unparse(base))
-        if (parameters := _inherited(module, base.id)) is not None:
-            return parameters
-    return None
+        yield from _ancestry(module, base.id)
 
 
 def _found(module: str, class_name: str) -> tuple[str, ast.ClassDef]:
@@ -117,19 +151,30 @@ def _definition(registration: Registration) -> ast.ClassDef:
     return _found(*registration.target.split(":"))[1]
 
 
-def _parameters(arguments: ast.arguments) -> Iterator[Parameter]:
+def _parameters(arguments: ast.arguments, module: str) -> Iterator[Parameter]:
     positional = [*arguments.posonlyargs, *arguments.args][1:]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     for argument, default in zip(positional, [*defaults, *arguments.defaults], strict=True):
-        yield _parameter(argument, default)
+        yield _parameter(argument, default, module)
     if arguments.vararg is not None:
-        yield Parameter(arguments.vararg.arg, None, required=False, variadic=True)
+        yield _parameter(arguments.vararg, None, module)._replace(required=False, variadic=True)
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        yield _parameter(argument, default)
+        yield _parameter(argument, default, module)._replace(keyword_only=True)
 
 
-def _parameter(argument: ast.arg, default: ast.expr | None) -> Parameter:
-    return Parameter(argument.arg, None if default is None else ast.literal_eval(default), default is None)
+def _parameter(argument: ast.arg, default: ast.expr | None, module: str) -> Parameter:
+    value = None if default is None else ast.literal_eval(default)
+    return Parameter(argument.arg, value, default is None, types=tuple(_types(argument.annotation)), module=module)
+
+
+def _types(annotation: ast.expr | None) -> Iterator[str]:
+    """The names in an annotation that is one, or a union of some."""
+    match annotation:
+        case ast.Name(name):
+            yield name
+        case ast.BinOp(left, ast.BitOr(), right):
+            yield from _types(left)
+            yield from _types(right)
 
 
 @functools.cache
