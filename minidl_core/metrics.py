@@ -10,6 +10,7 @@ from torch import Tensor
 
 from minidl_core.errors import ShapeError
 from minidl_core.spec.component import Component
+from minidl_core.spec.conformance import Conformance
 
 
 class Metric(Component):
@@ -27,6 +28,8 @@ class Accuracy(Metric):
     The predicted class is the greatest of several outputs; with a single one it is 1 above the threshold, else 0.
     Targets are labels `[*rounds, N]`, or one-hot `[*rounds, N, F]`.
     """
+
+    conformance = Conformance(unbounded=("threshold",))
 
     def __init__(self, threshold: float = 0.5) -> None:
         self.threshold = threshold

@@ -12,9 +12,11 @@ from typing import Any
 import click
 
 from minidl_core.errors import PluginError
-from minidl_core.installed import COMMAND_GROUP, in_fixed_order, left_out, provider_of, ways_out
+from minidl_core.installed import COMMAND_GROUP, GROUP, in_fixed_order, left_out, provider_of, ways_out
 from minidl_core.plugins import PluginReport, foreign_code
 from minidl_core.registry import Provider
+
+_BY_USE = ("disabled", "failed", "incompatible", "conflict", "ok")
 
 
 class PluginCommand(click.Command):
@@ -44,14 +46,13 @@ class PluginCommand(click.Command):
         provider = self.report.provider
         advice = "" if self.report.state == "disabled" else f"; {ways_out(provider, all_providers())}"
         raise PluginError(
-            f"the command '{self.name}' of {provider.distribution} {provider.version} cannot be used: "
-            f"{problem}{advice}"
+            f"the command '{self.name}' of {provider.distribution} {provider.version} cannot be used: {problem}{advice}"
         )
 
 
 @functools.cache
 def plugin_commands(own: Collection[str]) -> list[PluginCommand]:
-    """The commands of all installed plugins, in a fixed order.
+    """The commands of all installed plugins by name; of several with one name, the one of most use is the last.
 
     Args:
         own: the names of minidl's own commands, which no plugin can take.
@@ -72,12 +73,12 @@ def plugin_commands(own: Collection[str]) -> list[PluginCommand]:
             whose = " and ".join(f"{other.distribution} {other.version}" for other in others)
             state, reason = "conflict", f"{whose} has a command '{entry_point.name}' too"
         found.append(PluginCommand(PluginReport(provider, entry_point.value, state, reason), entry_point))
-    return found
+    return sorted(found, key=lambda command: (command.entry_point.name, _BY_USE.index(command.report.state)))
 
 
 def all_providers() -> list[Provider]:
-    """Who brings the installed commands."""
-    return [provider_of(entry_point) for entry_point in metadata.entry_points(group=COMMAND_GROUP)]
+    """Who brings the installed commands and plugins."""
+    return [provider_of(one) for group in (COMMAND_GROUP, GROUP) for one in metadata.entry_points(group=group)]
 
 
 def _state(entry_point: metadata.EntryPoint) -> tuple[str, str] | None:

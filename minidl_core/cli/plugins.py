@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+
 import click
 
+from minidl_core.cli.check import print_results, results_as_json, results_of
 from minidl_core.cli.main import own_commands
 from minidl_core.cli.output import json_option, print_json, print_table
-from minidl_core.cli.plugin_commands import plugin_commands
+from minidl_core.cli.plugin_commands import PluginCommand, plugin_commands
+from minidl_core.errors import PluginError
 from minidl_core.plugins import PluginReport, loaded_plugins
 
 
@@ -31,6 +37,51 @@ def plugins(context: click.Context, as_json: bool) -> None:
     rows = [(*_row(report), "; ".join(filter(None, [report.reason, _names(report)]))) for report in reports]
     rows += [(*_row(report), report.reason or f"command {report.provider.plugin}") for report in commands]
     print_table(("PLUGIN", "DISTRIBUTION", "ENTRY POINT", "STATE", "REASON AND WHAT IT BRINGS"), rows)
+
+
+@plugins.command()
+@json_option
+def doctor(as_json: bool) -> int:
+    """Check all plugins: whether they load, load quickly, can be imported, and pass the conformance kit."""
+    reports = loaded_plugins().reports
+    results = results_of([component for report in reports for component in report.components])
+    commands = plugin_commands(own_commands())
+    complaints = [line for report in reports for line in _complaints(report)]
+    complaints += [line for command in commands for line in _complaints_of_command(command)]
+    if as_json:
+        checks = [one for registration, found in results for one in results_as_json(registration, found)]
+        print_json({"problems": complaints, "checks": checks})
+    else:
+        print_results(results)
+        for line in complaints or ["every plugin is in use and loads without torch"]:
+            click.echo(line)
+    healthy = not complaints and all(result.ok for _, found in results for result in found)
+    return 0 if healthy else 1
+
+
+def _complaints(report: PluginReport) -> Iterator[str]:
+    """What is wrong with a plugin itself."""
+    provider = report.provider
+    who = f"plugin '{provider.plugin}' ({provider.distribution} {provider.version})"
+    if report.state not in ("ok", "disabled"):
+        yield f"{who} is {report.state}: {report.reason}"
+    if report.manager and _imports_torch(report.entry_point.partition(":")[0]):
+        yield f"{who} imports torch when it is loaded, which makes every command wait; import it where it is used"
+
+
+def _imports_torch(module: str) -> bool:
+    """Whether importing a module, in a fresh process, imports torch."""
+    program = "import importlib, sys; importlib.import_module(sys.argv[1]); sys.exit('torch' in sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", program, module], capture_output=True, check=False)
+    return finished.returncode == 1 and not finished.stderr
+
+
+def _complaints_of_command(command: PluginCommand) -> Iterator[str]:
+    """Why a command cannot be used."""
+    try:
+        command.load()
+    except PluginError as error:
+        yield str(error)
 
 
 def _as_json(report: PluginReport) -> dict[str, object]:

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from minidl_core.errors import require
 from minidl_core.spec.component import Component
+from minidl_core.spec.conformance import Conformance
 
 
 class Initializer(Component):
@@ -38,6 +39,8 @@ class Zeros(Initializer):
 
 class Normal(Initializer):
     """N(mean, std²)."""
+
+    conformance = Conformance(unbounded=("mean",))
 
     def __init__(self, mean: float = 0.0, std: float = 1.0) -> None:
         require("std", std, std >= 0, "0 or greater")
@@ -75,6 +78,8 @@ class KaimingUniform(Initializer):
     """U(-bound, bound) with bound = √(6 / ((1 + a²) fan_in)). He et al. 2015, ICCV, eq. 15, for leaky ReLUs of
     slope a. The default slope, √5, gives PyTorch's `Linear` its bound of 1/√fan_in.
     """
+
+    conformance = Conformance(unbounded=("a",))
 
     def __init__(self, a: float = 2.23606797749979) -> None:
         self.a = a

@@ -33,6 +33,8 @@ class Module(Component):
     output_argument: ClassVar[str | None] = None
     """The argument that is the size of the output, which `_` in the last layer takes from the data."""
 
+    training: bool = True
+    """Whether outputs are for training, or for evaluation, where nothing is drawn and rows are independent."""
     label: str | None = None
     _flat: FlatParameters | None = None
 
@@ -62,6 +64,16 @@ class Module(Component):
     def operations(self, shape: tuple[int, ...]) -> int:
         """How many additions and multiplications (or other functions) `forward` takes for one example."""
         return math.prod(self.output_shape(shape))
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the layer, and every one within it, to training, or with False to evaluation."""
+        for layer in self.layers_within().values():
+            layer.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Set the layer, and every one within it, to evaluation."""
+        return self.train(False)
 
     # -- parameters -----------------------------------------------------------------------------------------
 

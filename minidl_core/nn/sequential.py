@@ -8,6 +8,7 @@ from torch import Tensor
 
 from minidl_core.errors import require
 from minidl_core.nn.module import Module
+from minidl_core.spec.conformance import Conformance
 from minidl_core.spec.syntax import Chain, Item
 
 
@@ -17,6 +18,10 @@ class Sequential(Module):
     dx by the chain rule, from the last layer to the first. A chain within a chain is joined into it, unless it
     has a label: `a-(b-c)` is `a-b-c`.
     """
+
+    conformance = Conformance(
+        examples=({"layers": ["linear(3,4)", "tanh", "linear(4,2)"]}, {"layers": ["relu"]}), refused=({"layers": []},)
+    )
 
     def __init__(self, *layers: Module) -> None:
         require("layers", list(layers), len(layers) > 0, "at least one layer")

@@ -12,6 +12,7 @@ White space, new lines and `#` comments are free.
 """
 
 from minidl_core.spec.builder import build_component, build_model
+from minidl_core.spec.conformance import Conformance
 from minidl_core.spec.parser import parse
 
-__all__ = ["build_component", "build_model", "parse"]
+__all__ = ["Conformance", "build_component", "build_model", "parse"]

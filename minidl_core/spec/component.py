@@ -13,6 +13,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from minidl_core.errors import ArgumentError
+from minidl_core.spec.conformance import Conformance
 from minidl_core.spec.syntax import Argument, Call, Chain, Item, ListValue, Literal, Value
 
 
@@ -24,6 +25,7 @@ class Component(ABC):
     """
 
     kind: ClassVar[str]
+    conformance: ClassVar[Conformance] = Conformance()
     arguments: dict[str, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> typing.Self:

@@ -47,7 +47,7 @@ def fit(
             epoch that ended well.
     """
     require("epochs", epochs, epochs >= 0, "0 or greater")
-    parameters = model.parameters
+    parameters = model.train().parameters
     batches = Batches(examples, batch_size, seeds, parameters.rounds)
     share = torch.tensor([min(batch_size, batches.rows - start) for start in range(0, batches.rows, batch_size)])
     share = share.to(parameters.values) / batches.rows

@@ -54,7 +54,9 @@ def accuracy(model: Module, input: Tensor, target: Tensor, threshold: float = 0.
         target: class labels `[N]`, or one-hot `[N, classes]`.
         threshold: above which a single output means class 1; 0 for a model that was trained on logits.
     """
-    output = model.forward(input.to(model.parameters.values))
+    before = model.training
+    output = model.eval().forward(input.to(model.parameters.values))
+    model.train(before)
     if input.dim() == 2:
         target = target.expand(*model.parameters.rounds, *target.shape)
     return Accuracy(threshold)(output, target).tolist()

@@ -78,6 +78,7 @@ class TrainedModel:
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         """The model's outputs, of so many rows at a time that what its layers keep does not grow with the table."""
+        self.model.eval()
         return torch.cat(
             [self.model.forward(part) for part in torch.split(inputs, max(1, ROWS_AT_ONCE // len(self.seeds)), -2)], -2
         )

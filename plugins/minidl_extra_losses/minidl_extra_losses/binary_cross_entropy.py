@@ -9,6 +9,7 @@ from torch import Tensor
 from minidl_core.errors import require
 from minidl_core.losses import ElementwiseLoss
 from minidl_core.nn.saved import saved
+from minidl_core.spec.conformance import Conformance
 
 
 class BinaryCrossEntropy(ElementwiseLoss):
@@ -31,6 +32,7 @@ class BinaryCrossEntropy(ElementwiseLoss):
     Source: Bishop, Pattern Recognition and Machine Learning (2006), eq. 4.90 and 4.91.
     """
 
+    conformance = Conformance(examples=({}, {"pos_weight": 2.5}))
     decision_threshold: ClassVar[float] = 0.0
 
     y: Tensor = saved()

@@ -10,6 +10,7 @@ from torch import Tensor
 from minidl_core.errors import ShapeError, require
 from minidl_core.losses import is_labels, row_share
 from minidl_core.nn.saved import saved
+from minidl_core.spec.conformance import Conformance
 from minidl_extra_losses.class_loss import ClassLoss
 
 
@@ -35,6 +36,15 @@ class CrossEntropy(ClassLoss):
     al. 2016, Rethinking the Inception architecture for computer vision, CVPR, section 7.
     """
 
+    conformance = Conformance(
+        examples=(
+            {},
+            {"label_smoothing": 0.2},
+            {"weight": [0.5, 2.0, 1.0]},
+            {"label_smoothing": 1, "weight": [0.5, 2, 1]},
+        ),
+        refused=({"weight": []}, {"weight": [0, 0, 0]}, {"weight": [1, -1, 1]}),
+    )
     log_p: Tensor = saved()
     a: Tensor = saved()
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from minidl_core.errors import require
 from minidl_core.losses import ElementwiseLoss
 from minidl_core.nn.saved import saved
+from minidl_core.spec.conformance import Conformance
 
 
 class Huber(ElementwiseLoss):
@@ -26,6 +27,7 @@ class Huber(ElementwiseLoss):
     twice this in Hastie, Tibshirani and Friedman, The Elements of Statistical Learning (2009), eq. 10.23.
     """
 
+    conformance = Conformance(examples=({}, {"delta": 0.3}))
     clipped: Tensor = saved()
 
     def __init__(self, delta: float = 1.0) -> None:

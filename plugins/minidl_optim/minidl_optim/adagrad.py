@@ -5,6 +5,7 @@ from __future__ import annotations
 from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.optim import Optimizer
+from minidl_core.spec.conformance import Conformance
 
 
 class Adagrad(Optimizer):
@@ -19,6 +20,8 @@ class Adagrad(Optimizer):
     Source: Duchi, Hazan and Singer 2011, Journal of Machine Learning Research 12, figure 1 (diagonal matrices; their δ
     is eps, their s is √s here).
     """
+
+    conformance = Conformance(first_step=lambda self, w, g: w - self.lr * g / (g.abs() + self.eps))
 
     def __init__(self, lr: float = 0.01, eps: float = 1e-10) -> None:
         require("lr", lr, lr > 0, "greater than 0")

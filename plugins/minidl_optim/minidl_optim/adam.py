@@ -5,6 +5,7 @@ from __future__ import annotations
 from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.optim import Optimizer
+from minidl_core.spec.conformance import Conformance
 
 
 class Adam(Optimizer):
@@ -21,6 +22,8 @@ class Adam(Optimizer):
 
     Source: Kingma and Ba 2015, ICLR (arXiv 1412.6980), algorithm 1.
     """
+
+    conformance = Conformance(first_step=lambda self, w, g: w - self.lr * g / (g.abs() + self.eps))
 
     def __init__(self, lr: float = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
         require("lr", lr, lr > 0, "greater than 0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
+from minidl_core.spec.conformance import Conformance
 from minidl_optim.adam import Adam
 
 
@@ -19,6 +20,10 @@ class AdamW(Adam):
     Source: Loshchilov and Hutter 2019, ICLR (arXiv 1711.05101), algorithm 2.
     """
 
+    conformance = Conformance(
+        first_step=lambda self, w, g: w * (1 - self.lr * self.weight_decay) - self.lr * g / (g.abs() + self.eps)
+    )
+
     def __init__(
         self,
         lr: float = 0.001,
@@ -31,5 +36,6 @@ class AdamW(Adam):
         self.weight_decay = weight_decay
 
     def step(self, parameters: FlatParameters) -> None:
+        self.remembered("mean", parameters)  # refuses parameters of another size before anything is changed
         parameters.values *= 1 - self.lr * self.weight_decay
         super().step(parameters)

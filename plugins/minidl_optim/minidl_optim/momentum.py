@@ -5,6 +5,7 @@ from __future__ import annotations
 from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.optim import Optimizer
+from minidl_core.spec.conformance import Conformance
 
 
 class Momentum(Optimizer):
@@ -21,6 +22,10 @@ class Momentum(Optimizer):
     Source: Sutskever, Martens, Dahl and Hinton 2013, ICML, equations 1 and 2 (their v is -lr times this one); nesterov
     as in Bengio, Boulanger-Lewandowski and Pascanu 2013, ICASSP (arXiv 1212.0901), equation 7.
     """
+
+    conformance = Conformance(
+        first_step=lambda self, w, g: w - self.lr * (g + self.momentum * g if self.nesterov else g)
+    )
 
     def __init__(self, lr: float = 0.1, momentum: float = 0.9, nesterov: bool = False) -> None:
         require("lr", lr, lr > 0, "greater than 0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.optim import Optimizer
+from minidl_core.spec.conformance import Conformance
 
 
 class RMSprop(Optimizer):
@@ -19,6 +20,10 @@ class RMSprop(Optimizer):
 
     Source: Tieleman and Hinton 2012, Neural Networks for Machine Learning (Coursera), lecture 6.5.
     """
+
+    conformance = Conformance(
+        first_step=lambda self, w, g: w - self.lr * g / ((1 - self.alpha) ** 0.5 * g.abs() + self.eps)
+    )
 
     def __init__(self, lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8) -> None:
         require("lr", lr, lr > 0, "greater than 0")

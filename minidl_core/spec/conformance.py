@@ -1,0 +1,25 @@
+"""What a component says of itself to the conformance kit, `minidl_core.testing`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """What the kit must know of a component beyond its code. Most need nothing of it."""
+
+    examples: tuple[Mapping[str, Any], ...] = ()
+    """Arguments to build it with, by name. Without any: the defaults, each flag turned and each choice taken."""
+    input_shape: tuple[int, ...] = (3,)
+    """Of one example that a layer is given, where its arguments do not say it."""
+    refused: tuple[Mapping[str, Any], ...] = ()
+    """Changes to the arguments of the first example that must each be refused."""
+    unbounded: tuple[str, ...] = ()
+    """Arguments that may be any finite number."""
+    first_step: Callable[[Any, Any, Any], Any] | None = None
+    """The weights after an optimizer's first step in closed form: `lambda self, w, g: w - self.lr * g`."""
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
+    """Why it does not pass a check, by the check's name. A check that is passed after all is then a failure."""

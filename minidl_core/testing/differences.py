@@ -1,0 +1,82 @@
+"""Derivatives by central differences, and how they are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from minidl_core.testing.result import CheckFailed, fails_unless
+
+STEP = 1e-5
+ABSOLUTE, RELATIVE = 1e-8, 1e-6
+"""Of a derivative in float64. A factor of 1.0005 is 500 times the relative tolerance."""
+ROUNDING = 1e-11
+"""Of the same sums added in another order, relative and absolute."""
+AT_A_KINK = 1e-3
+"""By how much the slopes on both sides differ where there is no derivative; of a smooth function by STEP times f''."""
+MOST_AT_KINKS = 0.25
+
+
+def require_derivative(what: str, found: Tensor, function: Callable[[Tensor], Tensor], at: Tensor) -> None:
+    """Hold a gradient against central differences of a function whose values sum to what it is the gradient of.
+
+    Source: Press et al., Numerical Recipes (2007), section 5.7. Elements beside a kink are left out; too many of them
+    are a failure.
+    """
+    fails_unless(found.shape == at.shape, f"{what} has shape {list(found.shape)} and must have {list(at.shape)}")
+    slopes, kinks = central_differences(function, at)
+    fails_unless(
+        int(kinks.sum()) <= MOST_AT_KINKS * kinks.numel(),
+        f"there is no derivative by {what.removeprefix('the gradient of ')} at {int(kinks.sum())} of {kinks.numel()} "
+        "random points",
+    )
+    require_close(what, torch.where(kinks, slopes, found), slopes, ABSOLUTE, RELATIVE, "central differences")
+
+
+def central_differences(function: Callable[[Tensor], Tensor], at: Tensor) -> tuple[Tensor, Tensor]:
+    """The slope of the function's sum along each element, and whether the slopes on its two sides differ."""
+    here = function(at).sum()
+    slopes, kinks = torch.zeros_like(at), torch.zeros(at.shape, dtype=torch.bool)
+    for index in range(at.numel()):
+        moved = at.flatten().clone()
+        moved[index] += STEP
+        above = function(moved.view(at.shape)).sum()
+        moved[index] -= 2 * STEP
+        below = function(moved.view(at.shape)).sum()
+        slope = (above - below) / (2 * STEP)
+        slopes.view(-1)[index] = slope
+        bend = (above - here) / STEP - (here - below) / STEP
+        kinks.view(-1)[index] = bend.abs() > AT_A_KINK * (1 + slope.abs())
+    return slopes, kinks
+
+
+def require_close(
+    what: str, found: Tensor, expected: Tensor, absolute: float, relative: float, oracle: str = ""
+) -> None:
+    """Raise CheckFailed with the worst element where two tensors differ by more than the tolerances."""
+    if found.shape != expected.shape:
+        raise CheckFailed(f"{what} has shape {list(found.shape)} and must have {list(expected.shape)}")
+    wrong = ~((found - expected).abs() <= absolute + relative * expected.abs())  # NaN is wrong too
+    if wrong.any():
+        excess = ((found - expected).abs() / (absolute + relative * expected.abs())).nan_to_num(torch.inf)
+        worst = int(excess.argmax())
+        one, other = found.flatten()[worst].item(), expected.flatten()[worst].item()
+        index = [int(i) for i in torch.unravel_index(torch.tensor(worst), found.shape)] if found.dim() else []
+        beside = f" (a factor of {one / other:.6g})" if other else ""
+        raise CheckFailed(
+            f"{what} is {one:.9g} at {index} where {oracle or 'it must be'}{' give' if oracle else ''} "
+            f"{other:.9g}{beside}; {int(wrong.sum())} of {wrong.numel()} elements are wrong"
+        )
+
+
+def require_same(what: str, found: Tensor, expected: Tensor) -> None:
+    """As `require_close`, up to the rounding of sums in another order."""
+    require_close(what, found, expected, ROUNDING, ROUNDING)
+
+
+def require_identical(what: str, found: Tensor, expected: Tensor) -> None:
+    """Raise CheckFailed where two tensors are not the same bit for bit."""
+    same = found.shape == expected.shape and torch.equal(found.nan_to_num(), expected.nan_to_num())
+    fails_unless(same, f"{what} is not the same")
