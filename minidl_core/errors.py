@@ -62,6 +62,10 @@ class PluginWarning(UserWarning):
     """A plugin was left out; the message says which, why, and both ways out."""
 
 
+class ModelFileWarning(UserWarning):
+    """A component of a model file comes from another package, or another major version, than when it was written."""
+
+
 class DataError(MinidlError):
     """A table that cannot be used as it is."""
 

@@ -71,10 +71,13 @@ def names_of_nothing(entry_points: Iterable[metadata.EntryPoint], environment: M
 
 def ways_out(provider: Provider, others: Iterable[Provider]) -> str:
     """What to do about a plugin that is of no use."""
-    shared = provider.plugin == CORE or any(
-        other.plugin == provider.plugin and other.distribution != provider.distribution for other in others
+    unfit = provider.plugin == CORE or not re.fullmatch(r"[\w.-]+", provider.plugin)
+    shared = any(
+        canonical(provider.plugin) in (canonical(other.plugin), canonical(other.distribution))
+        for other in others
+        if other.distribution != provider.distribution
     )
-    name = provider.distribution if shared else provider.plugin
+    name = provider.distribution if shared or unfit else provider.plugin
     return f"disable it with {DISABLE}={name} or remove it with 'pip uninstall {provider.distribution}'"
 
 

@@ -113,7 +113,7 @@ def foreign_code() -> Iterator[None]:
     except PluginError:
         raise
     except BaseException as error:  # SystemExit, pytest's Skipped and others are no Exception
-        raise PluginError(" ".join(f"{type(error).__name__}: {error}".split())) from error
+        raise PluginError(" ".join(": ".join(filter(None, (type(error).__name__, str(error)))).split())) from error
 
 
 def _load(entry_point: metadata.EntryPoint, environment: Mapping[str, str]) -> PluginReport:

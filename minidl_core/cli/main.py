@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from minidl_core.cli.plugin_commands import PluginCommand, plugin_commands
-from minidl_core.errors import MinidlError, PluginWarning
+from minidl_core.errors import MinidlError, ModelFileWarning, PluginWarning
 from minidl_core.nearest import did_you_mean
 
 INTERRUPTED = 130
@@ -108,7 +108,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    if issubclass(category, PluginWarning):
+    if issubclass(category, (PluginWarning, ModelFileWarning)):
         click.echo(f"minidl: {message}", err=True)
     else:
         click.echo(f"minidl: {category.__name__}: {message}", err=True)

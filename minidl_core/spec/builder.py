@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from minidl_core.errors import MinidlError, ShapeError
 from minidl_core.plugins import registry
-from minidl_core.spec.calls import CallBuilder, Failed, Shape
+from minidl_core.spec.calls import NO_NAMES, CallBuilder, Failed, Names, Shape
 from minidl_core.spec.limits import MAX_PARAMETERS
 from minidl_core.spec.parser import read
 from minidl_core.spec.problems import spec_error
@@ -17,29 +17,32 @@ if TYPE_CHECKING:
     from minidl_core.nn import Module, Sequential
 
 
-def build_model(text: str, input_shape: Shape | None = None, outputs: tuple[int, ...] = ()) -> Sequential:
+def build_model(
+    text: str, input_shape: Shape | None = None, outputs: tuple[int, ...] = (), names: Names = NO_NAMES
+) -> Sequential:
     """Build a model from its spec.
 
     Args:
         text: a chain of layers, `linear(2,25)-relu-linear(25,_)`.
         input_shape: the shape of one example, without batch and rounds, where it is known.
         outputs: the sizes that the output may have, where they are known; `_` as the last output is the first.
+        names: qualified names for names that are registered by several plugins, or by another than is meant.
 
     Raises:
         SpecError: with every problem found.
     """
     chain, problems = read(text)
-    builder = _ModelBuilder(problems)
+    builder = _ModelBuilder(problems, names)
     model = builder.model(chain, input_shape, outputs)
     if problems or model is None:
         raise spec_error(text, problems)
     return model
 
 
-def build_component(kind: str, text: str) -> Any:
+def build_component(kind: str, text: str, names: Names = NO_NAMES) -> Any:
     """Build one component of a kind from its spec, `huber(delta=2)`. Raises SpecError with every problem found."""
     chain, problems = read(text)
-    component = _ModelBuilder(problems).single(kind, chain)
+    component = _ModelBuilder(problems, names).single(kind, chain)
     if problems or component is None:
         raise spec_error(text, problems)
     return component
@@ -160,7 +163,7 @@ class _ModelBuilder(CallBuilder):
         if isinstance(unit, Broken):
             return False
         try:
-            layer_class = registry().find("layer", unit.name).load()
+            layer_class = self.registered("layer", unit.name).load()
         except MinidlError:
             return False
         if layer_class is self.sequential_class():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from minidl_core.errors import ArgumentError, MinidlError, SpecError, UnknownNameError
 from minidl_core.nearest import did_you_mean
 from minidl_core.plugins import registry
+from minidl_core.registry import Registration
 from minidl_core.spec.component import Component, check_type, component_hint, constructor
 from minidl_core.spec.limits import MAX_LAYERS
 from minidl_core.spec.problems import Problem
@@ -15,6 +18,9 @@ from minidl_core.spec.signature import signature_of
 from minidl_core.spec.syntax import Broken, Call, Chain, Hole, ListValue, Literal, Span, Value, layer_count
 
 Shape = tuple[int, ...]
+Names = Mapping[tuple[str, str], str]
+"""What a name of a kind stands for, where it is not what is registered under it: its qualified name."""
+NO_NAMES: Names = MappingProxyType({})
 _Kind = TypeVar("_Kind", bound=Component)
 
 
@@ -25,8 +31,9 @@ class Failed(Exception):
 class CallBuilder(ABC):
     """Builds the component that a call names; collects what is wrong with it."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], names: Names) -> None:
         self.problems = problems
+        self.names = names
         self.failures = 0
 
     def problem(self, message: str, span: Span, advice: str = "", kind: str = "spec error") -> Failed:
@@ -66,14 +73,18 @@ class CallBuilder(ABC):
 
     def find(self, kind: str, call: Call) -> type[Any]:
         """The class that a call names."""
-        known = registry()  # outside of `try`: a plugin that must not fail, and does, is no problem of the spec
+        registry()  # outside of `try`: a plugin that must not fail, and does, is no problem of the spec
         try:
-            return known.find(kind, call.name).load()
+            return self.registered(kind, call.name).load()
         except UnknownNameError as error:
             message, _, advice = str(error).partition("; ")
             raise self.problem(message, call.name_span, advice) from None
         except MinidlError as error:
             raise self.problem(str(error), call.name_span) from error
+
+    def registered(self, kind: str, name: str) -> Registration:
+        """What a name stands for."""
+        return registry().find(kind, self.names.get((kind, name), name))
 
     def bind(self, component_class: type[Component], call: Call) -> dict[str, Value]:
         """The values of a call by the names of the constructor's arguments."""

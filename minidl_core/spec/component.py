@@ -8,7 +8,7 @@ import math
 import types
 import typing
 from abc import ABC
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -76,6 +76,17 @@ class Component(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self}>"
+
+
+def components_within(component: Component) -> Iterator[Component]:
+    """The component itself, and every one that is an argument of it, at any depth."""
+    yield component
+    for name, value in component.arguments.items():
+        kind = component_hint(type(component), name)
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            inner = kind.of(one) if kind is not None and one is not None else one
+            if isinstance(inner, Component):
+                yield from components_within(inner)
 
 
 def spec_name(component: type[Component]) -> str:

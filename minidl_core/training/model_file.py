@@ -18,10 +18,10 @@ from minidl_core.data.standardization import Standardization
 from minidl_core.errors import MinidlError, ModelFileError, RequestError, ShapeError
 from minidl_core.losses import Loss
 from minidl_core.nn import Sequential
-from minidl_core.plugins import registry
 from minidl_core.seeding import MAX_ROUNDS
 from minidl_core.spec import build_component, build_model
-from minidl_core.spec.component import Component
+from minidl_core.spec.calls import Names
+from minidl_core.training.providers import names_of, providers_of
 from minidl_core.training.trained_model import TrainedModel, output_sizes
 
 FORMAT = "1"
@@ -47,7 +47,7 @@ def save_model(trained: TrainedModel, path: str | Path) -> None:
         "features": trained.features.to_lists(),
         "target": trained.target.to_lists() if trained.target else None,
         "seeds": trained.seeds,
-        "providers": _providers(trained),
+        "providers": providers_of(trained.model, trained.loss),
     }
     tensors = {name: p.value.contiguous() for name, p in trained.model.named_parameters().items()}
     _write_whole(Path(path), save(tensors, {"minidl": json.dumps(header)}))
@@ -84,7 +84,8 @@ def _trained(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Traine
         raise ModelFileError(f"its target_name must be a text, got {header['target_name']!r}")
     feature_names = _texts(header, "feature_names", 1)
     classes = None if header["classes"] is None else _texts(header, "classes", 2)
-    model = _model(header["model"], seeds, tensors)
+    names = names_of(header["providers"])
+    model = _model(header["model"], seeds, tensors, names)
     try:
         outputs = model.output_shape((len(feature_names),))
     except ShapeError as error:
@@ -96,7 +97,7 @@ def _trained(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Traine
     rounds = model.parameters.rounds
     return TrainedModel(
         model,
-        build_component(Loss.kind, header["loss"]),
+        build_component(Loss.kind, header["loss"], names),
         feature_names,
         header["target_name"],
         classes,
@@ -106,12 +107,12 @@ def _trained(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Traine
     )
 
 
-def _model(spec: str, seeds: list[int], tensors: dict[str, torch.Tensor]) -> Sequential:
+def _model(spec: str, seeds: list[int], tensors: dict[str, torch.Tensor], names: Names) -> Sequential:
     """The model of a spec with the tensors as its parameters."""
     dtypes = {tensor.dtype for tensor in tensors.values()} or {torch.float32}
     if len(dtypes) > 1 or not dtypes <= {torch.float32, torch.float64}:
         raise ModelFileError(f"its tensors must be all float32 or all float64, got {', '.join(map(str, dtypes))}")
-    model = build_model(spec).initialize(seeds, dtype=dtypes.pop())
+    model = build_model(spec, names=names).initialize(seeds, dtype=dtypes.pop())
     parameters = model.named_parameters()
     if tensors.keys() != parameters.keys():
         raise ModelFileError(f"the tensors {sorted(tensors)} are not those of '{model}', {sorted(parameters)}")
@@ -140,24 +141,6 @@ def _scale(header: dict[str, Any], key: str, columns: int, rounds: tuple[int, ..
     if not fits or not (scale.mean.isfinite() & scale.std.isfinite() & (scale.std > 0)).all():
         raise ModelFileError(f"its {key} must have a finite mean and a deviation above 0 for {columns} columns")
     return scale
-
-
-def _providers(trained: TrainedModel) -> dict[str, str]:
-    """Which distribution and version each component comes from, by its kind and name."""
-    layers = [layer for place, layer in trained.model.layers_within().items() if place]
-    components: list[Component] = [trained.loss, *layers]
-    components += [value for one in components for value in one.arguments.values() if isinstance(value, Component)]
-    providers = {}
-    for component in components:
-        registration = registry().of(type(component))
-        if registration is None:
-            raise ModelFileError(
-                f"{type(component).__name__} is not registered by any plugin, so a file that names it could never be "
-                "loaded; register it through an entry point of the group 'minidl'"
-            )
-        provider = registration.provider
-        providers[f"{registration.kind} {registration.qualified_name}"] = f"{provider.distribution} {provider.version}"
-    return providers
 
 
 def _write_whole(path: Path, data: bytes) -> None:
