@@ -1,0 +1,40 @@
+"""A file that TensorBoard reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+
+class EventFile:
+    """One of TensorBoard's runs: a folder with a file of events, open only while `flush` writes.
+
+    TensorBoard's EventFileWriter, and so torch's SummaryWriter, holds a thread and an open file for each run, and
+    raises what its thread failed at one event later, or at exit, or never. A training of many rounds is many runs,
+    and its error belongs to the hook that wrote.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / f"events.out.tfevents.{int(time.time())}.minidl"
+        self._waiting = [Event(wall_time=time.time(), file_version="brain.Event:2")]
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Keep scalars for the next `flush`, by their tags."""
+        self.add_summary(step, Summary(value=[Summary.Value(tag=tag, simple_value=v) for tag, v in values.items()]))
+
+    def add_summary(self, step: int, summary: Summary) -> None:
+        """Keep a summary of any kind for the next `flush`."""
+        self._waiting.append(Event(wall_time=time.time(), step=step, summary=summary))
+
+    def flush(self) -> None:
+        """Append what waits to the file. Raises OSError where that fails."""
+        with self.path.open("ab") as file:
+            writer = RecordWriter(file)
+            for event in self._waiting:
+                writer.write(event.SerializeToString())
+        self._waiting.clear()

@@ -1,0 +1,103 @@
+"""Writes a training for TensorBoard."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Its public name, hparams.api, cannot be imported without TensorFlow.
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+from minidl_core.errors import PluginError
+from minidl_tensorboard.event_file import EventFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from minidl_core.training import Run, Training
+
+FOLDER = "tensorboard"
+"""Where it is written, within the folder of the run."""
+MOST_ROUNDS = 100
+"""More curves in a chart cannot be told apart, and from 500 runs on TensorBoard selects none by itself."""
+SECONDS_BETWEEN_FLUSHES = 1.0
+"""Opening each file takes as long as writing an epoch to it, and far longer on a network's file system."""
+
+
+class RunWriter:
+    """Writes each round as a run of TensorBoard's, and mean and standard deviation over all rounds as one more.
+
+    Nothing is made before the first epoch has ended: a training that fails before that leaves no folder behind.
+    """
+
+    def __init__(self, run: Run, out: Path) -> None:
+        # The run itself is not kept: the plugin forgets this writer when nobody else has the run.
+        self.folder = out.absolute() / FOLDER
+        self.rounds = [EventFile(self.folder / f"seed-{seed}") for seed in run.seeds[:MOST_ROUNDS]]
+        self.mean = EventFile(self.folder / "mean") if len(run.seeds) > 1 else None
+        self._exists = False
+        self._next_flush = 0.0
+        # TensorBoard shows five until others are ticked: those that differ between trainings first, then by name.
+        request: dict[str, str | int] = {
+            "data": run.data,
+            "loss": run.loss,
+            "model": run.model,
+            "optimizer": run.optimizer,
+            "training.batch_size": run.batch_size,
+            "training.epochs": run.epochs,
+            "training.rounds": len(run.seeds),
+            "training.seed": run.seeds[0],
+        }
+        # One row a training in the table of hyperparameters: TensorBoard averages rows whose trial_id is the same.
+        (self.mean or self.rounds[0]).add_summary(0, hparams_pb(request, trial_id=str(out)))
+        if len(run.seeds) > MOST_ROUNDS:
+            print(
+                f"minidl-tensorboard: writes the first {MOST_ROUNDS} of {len(run.seeds)} rounds one by one, and mean "
+                "and standard deviation over all",
+                file=sys.stderr,
+            )
+
+    def epoch_end(self, epoch: int, loss: Tensor) -> None:
+        """Write an epoch's loss, `[*rounds]`, at once or a moment later with the epochs after it."""
+        losses = loss.cpu().double().reshape(-1)
+        for file, value in zip(self.rounds, losses[:MOST_ROUNDS].tolist(), strict=True):
+            file.add(epoch, {"epoch/loss": value})
+        if self.mean:
+            self.mean.add(epoch, {"epoch/loss": losses.mean().item(), "std/epoch/loss": losses.std().item()})
+        if time.monotonic() >= self._next_flush:
+            self._flush()
+
+    def end(self, training: Training | None) -> None:
+        """Write the final figures, and all that waits."""
+        if training is not None:
+            self._add_figures(training)
+        if training is not None or self._exists:
+            self._flush()
+
+    def _add_figures(self, training: Training) -> None:
+        for part, figures in ("train", training.train), ("test", training.test or {}):
+            for metric, figure in figures.items():
+                tag = f"final/{metric}/{part}"
+                for file, value in zip(self.rounds, figure.values, strict=False):
+                    file.add(training.epochs, {tag: value})
+                if self.mean and figure.std is not None:
+                    self.mean.add(training.epochs, {tag: figure.mean, f"std/{tag}": figure.std})
+
+    def _flush(self) -> None:
+        files = [*self.rounds, self.mean] if self.mean else self.rounds
+        if not self._exists:
+            try:
+                self.folder.mkdir(parents=True)
+            except FileExistsError:
+                # Two trainings in one file would be drawn as one curve that runs back and forth.
+                raise PluginError(
+                    f"'{self.folder}' exists, and nothing is overwritten; train into a new folder"
+                ) from None
+            for file in files:
+                file.path.parent.mkdir()
+            self._exists = True
+        for file in files:
+            file.flush()
+        self._next_flush = time.monotonic() + SECONDS_BETWEEN_FLUSHES
