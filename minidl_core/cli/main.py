@@ -26,6 +26,7 @@ _COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "predict": "predict",
+    "new-plugin": "new_plugin",
 }
 """The commands in the order of the help, and their modules in this room; the function has the module's name."""
 

@@ -66,7 +66,8 @@ def remove(tmp_path: Path, version: str = "1.2.3") -> None:
     loaded_plugins.cache_clear()
 
 
-def test_a_file_names_the_distribution_and_version_of_each_component(trained: TrainedModel, path: Path) -> None:
+@pytest.mark.usefixtures("trained")
+def test_a_file_names_the_distribution_and_version_of_each_component(path: Path) -> None:
     with safe_open(path, framework="pt") as opened:
         providers = json.loads(opened.metadata()["minidl"])["providers"]
     expected = {"kind": "layer", "name": "softsign", "plugin": "extra", "distribution": "minidl-extra"}
@@ -79,9 +80,8 @@ def test_where_nothing_has_changed_nothing_is_said(trained: TrainedModel, path: 
     assert str(model.model) == str(trained.model)
 
 
-def test_a_minor_version_is_taken_for_the_same(
-    plugin: Plugin, trained: TrainedModel, tmp_path: Path, path: Path
-) -> None:
+@pytest.mark.usefixtures("trained")
+def test_a_minor_version_is_taken_for_the_same(plugin: Plugin, tmp_path: Path, path: Path) -> None:
     remove(tmp_path)
     plugin("extra", code(), version="1.9.0")
     assert loaded(path)[1] == []
@@ -98,7 +98,8 @@ def test_below_one_the_second_number_is_the_major_one(
     assert bool(loaded(path)[1]) == differ
 
 
-def test_another_major_version_is_told(plugin: Plugin, trained: TrainedModel, tmp_path: Path, path: Path) -> None:
+@pytest.mark.usefixtures("trained")
+def test_another_major_version_is_told(plugin: Plugin, tmp_path: Path, path: Path) -> None:
     remove(tmp_path)
     plugin("extra", code(), version="2.0.0")
     _, [said] = loaded(path)
@@ -108,13 +109,14 @@ def test_another_major_version_is_told(plugin: Plugin, trained: TrainedModel, tm
     )
 
 
-def test_another_provider_is_told(plugin: Plugin, trained: TrainedModel, tmp_path: Path, path: Path) -> None:
+@pytest.mark.usefixtures("trained")
+def test_another_provider_is_told(plugin: Plugin, tmp_path: Path, path: Path) -> None:
     remove(tmp_path)
     plugin("other", code(scale=2))
     model, [said] = loaded(path)
     assert said == (
-        "layer 'softsign' came from minidl-extra 1.2.3 when the model was saved, and comes from minidl-other 1.2.3 here, "
-        "which may compute something else"
+        "layer 'softsign' came from minidl-extra 1.2.3 when the model was saved, and comes from minidl-other 1.2.3 "
+        "here, which may compute something else"
     )
     assert str(model.model) == "linear(2,3)-softsign-linear(3,2)"
 
@@ -132,9 +134,8 @@ def test_a_plugin_installed_since_does_not_change_what_a_name_stands_for(
     assert model.predict(rows) == expected
 
 
-def test_a_component_that_nothing_brings_is_told_with_the_package_to_install(
-    trained: TrainedModel, tmp_path: Path, path: Path
-) -> None:
+@pytest.mark.usefixtures("trained")
+def test_a_component_that_nothing_brings_is_told_with_the_package_to_install(tmp_path: Path, path: Path) -> None:
     remove(tmp_path)
     with pytest.raises(ModelFileError) as raised:
         load_model(path)
