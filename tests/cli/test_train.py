@@ -20,7 +20,7 @@ def test_a_dataset_is_trained_and_the_model_saved_in_a_folder_of_its_own(minidl)
     [folder] = Path("runs").iterdir()
     assert ran.code == 0
     assert f"saved in {folder}/model.safetensors" in ran.out
-    assert [file.name for file in folder.iterdir()] == ["model.safetensors"]
+    assert [file.name for file in folder.iterdir() if file.is_file()] == ["model.safetensors"]
 
 
 def test_json_has_the_figures_of_the_same_training_from_python(minidl):
