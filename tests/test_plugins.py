@@ -2,85 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import subprocess
-import sys
+import json
 import textwrap
-import warnings
-from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from plugin_code import CORE_VERSION, DENSE, HOOK, Plugin, bringing, brings, loaded, ran, report
 
-from minidl_core import plugins
-from minidl_core.errors import PluginError, PluginWarning, UnknownNameError
-from minidl_core.plugins import LoadedPlugins, PluginReport, load_plugins
+from minidl_core.errors import PluginError, UnknownNameError
+from minidl_core.plugins import load_plugins
 from minidl_core.registry import CORE, Provider
-
-CORE_VERSION = metadata.version("minidl-core")
-HOOK = """
-from minidl_core.hookspecs import hookimpl
-
-@hookimpl
-def minidl_register_components(registry):
-"""
-DENSE = HOOK + '    registry.layer("dense", "minidl_core.nn.linear:Linear", summary="as linear")\n'
-
-Plugin = Callable[..., metadata.EntryPoint]
-
-
-@pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugin]:
-    """`plugin("extra", code)`: install a distribution whose entry point `extra` is a module of this code."""
-    monkeypatch.syspath_prepend(tmp_path)
-    number = itertools.count()
-
-    def write(
-        name: str, code: str = DENSE, distribution: str = "", requires: tuple[str, ...] = (), version: str = "1.2.3"
-    ) -> metadata.EntryPoint:
-        module = f"plug_{next(number)}"
-        distribution = distribution or f"minidl-{name}"
-        (tmp_path / f"{module}.py").write_text(code, "utf-8")
-        folder = tmp_path / f"{module}-{version}.dist-info"
-        folder.mkdir()
-        head = ["Metadata-Version: 2.1", f"Name: {distribution}", f"Version: {version}"]
-        lines = [*head, *(f"Requires-Dist: {requirement}" for requirement in requires)]
-        (folder / "METADATA").write_text("\n".join(lines) + "\n", "utf-8")
-        (folder / "entry_points.txt").write_text(f"[{plugins.GROUP}]\n{name} = {module}\n", "utf-8")
-        [entry_point] = metadata.Distribution.at(folder).entry_points
-        return entry_point
-
-    yield write
-    for name in [name for name in sys.modules if name.startswith("plug_")]:
-        del sys.modules[name]
-
-
-def loaded(
-    *entry_points: metadata.EntryPoint, environment: Mapping[str, str] | None = None
-) -> tuple[LoadedPlugins, list[str]]:
-    """What came of loading, and the warnings on the way."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        found = load_plugins(entry_points, environment or {})
-    assert all(warning.category is PluginWarning for warning in caught)
-    return found, [str(warning.message) for warning in caught]
-
-
-def report(found: LoadedPlugins, name: str) -> PluginReport:
-    [one] = [one for one in found.reports if one.provider.plugin == name]
-    return one
-
-
-def brings(found: LoadedPlugins, name: str) -> bool:
-    """Whether anything of a plugin is registered."""
-    return bool(found.registry.components(plugin=name))
-
-
-def is_imported(entry_point: metadata.EntryPoint) -> bool:
-    return entry_point.module in sys.modules
-
 
 # -- plugins that work ----------------------------------------------------------------------------------------
 
@@ -107,13 +39,40 @@ def test_a_plugin_brings_its_components_with_where_they_are_from(plugin: Plugin)
     assert one.entry_point == entry_point.value
 
 
+def of_object(attributes: str) -> str:
+    """The code of a plugin that is the object `brings`, with these attributes beside its hook."""
+    methods = DENSE.replace("(registry)", "(self, registry)")
+    return f"class Brings:\n{textwrap.indent(attributes + methods, '    ')}\nbrings = Brings()"
+
+
 def test_an_entry_point_may_name_an_object(plugin: Plugin) -> None:
-    methods = textwrap.indent(DENSE.replace("(registry)", "(self, registry)"), "    ")
-    entry_point = plugin("extra", f"class Brings:\n{methods}\nbrings = Brings()")
-    value = metadata.EntryPoint("extra", f"{entry_point.value}:brings", "minidl")
-    found, said = loaded(value)
+    found, said = loaded(plugin("extra", of_object(""), attribute="brings"))
+    assert said == []
+    assert found.registry.find("layer", "dense").provider.plugin == "extra"
+
+
+def test_an_entry_point_of_no_distribution_is_loaded(plugin: Plugin) -> None:
+    found, said = loaded(metadata.EntryPoint("extra", plugin("extra").value, "minidl"))
     assert said == []
     assert found.registry.find("layer", "dense").provider.distribution == "(no distribution)"
+
+
+@pytest.mark.parametrize(
+    ("code", "attribute"),
+    [
+        (of_object("def __getattr__(self, name): raise RuntimeError(name)"), "brings"),
+        (of_object("@property\ndef other(self): raise RuntimeError('other')"), "brings"),
+        (DENSE + "def __getattr__(name): raise RuntimeError(name)", ""),
+    ],
+    ids=["object", "property", "module"],
+)
+def test_attributes_that_cannot_be_read_do_not_matter_where_the_hooks_can(
+    plugin: Plugin, code: str, attribute: str
+) -> None:
+    found, said = loaded(plugin("extra", code, attribute=attribute))
+    assert said == []
+    assert report(found, "extra").state == "ok"
+    assert brings(found, "extra")
 
 
 def test_a_plugin_may_bring_nothing(plugin: Plugin) -> None:
@@ -129,6 +88,10 @@ BROKEN = {
     "imports what is not there": ("import plug_absent", "ModuleNotFoundError: No module named 'plug_absent'"),
     "is malformed": ("class :", "SyntaxError: "),
     "leaves when imported": ("raise SystemExit('bye')", "SystemExit: bye"),
+    "leaves without a word": ("raise SystemExit", "SystemExit;"),
+    "is skipped when imported": ("import pytest; pytest.skip('no GPU', allow_module_level=True)", "Skipped: no GPU"),
+    "says it in several lines": ("raise ValueError('several\\n\\n  lines\\n')", "ValueError: several lines;"),
+    "cannot be listed": (DENSE + "def __dir__(): raise RuntimeError('no list')", "RuntimeError: no list"),
     "hook raises": (HOOK + "    raise RuntimeError('several\\n  lines')", "RuntimeError: several lines"),
     "hook leaves": (HOOK + "    raise SystemExit(3)", "SystemExit: 3"),
     "hook is misspelt": (
@@ -144,6 +107,14 @@ BROKEN = {
         ),
         "it implements no hook of minidl",
     ),
+    "hook has an argument that minidl has not": (
+        DENSE.replace("(registry)", "(registry, run)"),
+        "PluginValidationError: Plugin 'broken' for hook 'minidl_register_components'",
+    ),
+    "a later hook is misspelt": (
+        DENSE + "@hookimpl\ndef minidl_epoch_ends(run): pass",
+        "PluginValidationError: unknown hook 'minidl_epoch_ends'",
+    ),
     "registers, then raises": (DENSE + "    1 / 0", "ZeroDivisionError: division by zero"),
     "registers a name twice": (DENSE + DENSE.splitlines()[-1], "layer 'dense' is registered twice by the same plugin"),
     "registers a bad name": (DENSE + "    registry.loss('Huber', 'a:B', summary='')", "invalid loss name 'Huber'"),
@@ -156,16 +127,16 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_plugin_that_breaks_costs_its_own_components_and_one_line(plugin: Plugin, case: str) -> None:
     code, reason = BROKEN[case]
-    good, broken = plugin("good", DENSE.replace("dense", "dense2")), plugin("broken", code)
+    good, broken = plugin("good", bringing("own")), plugin("broken", code)
     found, [said] = loaded(broken, good)
     assert report(found, "broken").state == "failed"
-    assert report(found, "broken").reason.startswith(reason)
+    assert f"{report(found, 'broken').reason};".startswith(reason)
     assert report(found, "broken").components == ()
     assert not brings(found, "broken")
     with pytest.raises(UnknownNameError):
         found.registry.find("layer", "broken.dense")
     assert report(found, "good").state == "ok"
-    assert found.registry.find("layer", "dense2").provider.plugin == "good"
+    assert found.registry.find("layer", "own").provider.plugin == "good"
     assert "\n" not in said
 
 
@@ -184,6 +155,20 @@ def test_a_plugin_that_breaks_raises_where_that_is_asked_for(plugin: Plugin, cas
     entry_point = plugin("broken", BROKEN[case][0])
     with pytest.raises(PluginError, match=r"^plugin 'broken' \(minidl-broken 1\.2\.3\) is left out: "):
         load_plugins([entry_point], {"MINIDL_STRICT_PLUGINS": "1"})
+
+
+def test_a_plugin_that_cannot_be_looked_up_in_its_module_is_left_out(plugin: Plugin) -> None:
+    absent = plugin("absent", DENSE, attribute="brings")
+    raising = plugin("raising", DENSE + "def __getattr__(name): raise RuntimeError(name)", attribute="brings")
+    found, said = loaded(absent, raising)
+    assert len(said) == 2
+    assert report(found, "absent").reason == f"AttributeError: module '{absent.module}' has no attribute 'brings'"
+    assert report(found, "raising").reason == "RuntimeError: brings"
+
+
+def test_ctrl_c_while_a_plugin_is_imported_is_no_fault_of_the_plugin(plugin: Plugin) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        load_plugins([plugin("extra", "raise KeyboardInterrupt")], {})
 
 
 @pytest.mark.parametrize("value", ["", "0"])
@@ -217,164 +202,31 @@ def test_no_plugin_can_pass_for_the_core(plugin: Plugin) -> None:
     assert found.registry.find("layer", "core.linear").target == "minidl_core.nn.linear:Linear"
 
 
-# -- metadata -------------------------------------------------------------------------------------------------
-
-MAJOR = f"{int(CORE_VERSION.split('.')[0]) + 1}"
-
-
-@pytest.mark.parametrize(
-    "requirement",
-    [
-        f"minidl-core>={MAJOR}",
-        f"minidl_core >={MAJOR}",
-        f"Minidl.Core[dev]>={MAJOR}; python_version>'3'",
-        f"minidl-core!={CORE_VERSION}",
-    ],
-)
-def test_a_plugin_for_another_core_is_left_out_without_being_imported(plugin: Plugin, requirement: str) -> None:
-    entry_point = plugin("extra", requires=("torch>=2", requirement))
-    found, [said] = loaded(entry_point)
-    assert report(found, "extra").state == "incompatible"
-    assert report(found, "extra").reason.startswith("it requires minidl-core")
-    assert report(found, "extra").reason.endswith(f", this is {CORE_VERSION}")
-    assert report(found, "extra").reason in said
-    assert not brings(found, "extra")
-    assert not is_imported(entry_point)
-    with pytest.raises(PluginError, match="it requires minidl-core"):
-        load_plugins([entry_point], {"MINIDL_STRICT_PLUGINS": "1"})
-
-
-@pytest.mark.parametrize(
-    "requirement",
-    [
-        "minidl-core",
-        f"minidl-core=={CORE_VERSION}",
-        f"minidl-core>=0,<{MAJOR}",
-        f"minidl-core>={MAJOR}; python_version<'3'",
-        f"minidl-core>={MAJOR}; extra=='later'",
-        f"minidl-core-tools>={MAJOR}",
-    ],
-)
-def test_a_plugin_for_this_core_is_loaded(plugin: Plugin, requirement: str) -> None:
-    found, said = loaded(plugin("extra", requires=(requirement,)))
-    assert said == []
-    assert report(found, "extra").state == "ok"
-
-
-def test_a_requirement_that_cannot_be_read_costs_that_plugin_alone(plugin: Plugin) -> None:
-    found, [said] = loaded(plugin("extra", requires=("minidl-core>>what",)), plugin("good"))
-    assert report(found, "extra").state == "failed"
-    assert "InvalidRequirement" in said
-    assert report(found, "good").state == "ok"
-
-
-def test_a_distribution_without_its_metadata_costs_nothing_else(plugin: Plugin, tmp_path: Path) -> None:
-    entry_points = [plugin("extra"), plugin("extra"), plugin("good", DENSE.replace("dense", "dense2"))]
-    for number in (0, 1):
-        (tmp_path / f"plug_{number}-1.2.3.dist-info" / "METADATA").unlink()
-    found, _ = loaded(*entry_points)
-    assert found.registry.find("layer", "dense2").provider.plugin == "good"
-    assert len(found.reports) == 4
-
-
-# -- leaving plugins out --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("environment", "ok"),
-    [
-        ({}, ["one", "two", "three"]),
-        ({"MINIDL_LOAD_PLUGINS": ""}, []),
-        ({"MINIDL_LOAD_PLUGINS": " , "}, []),
-        ({"MINIDL_LOAD_PLUGINS": "two"}, ["two"]),
-        ({"MINIDL_LOAD_PLUGINS": " one ,minidl-three,"}, ["one", "three"]),
-        ({"MINIDL_LOAD_PLUGINS": "absent"}, []),
-        ({"MINIDL_DISABLE_PLUGINS": ""}, ["one", "two", "three"]),
-        ({"MINIDL_DISABLE_PLUGINS": "two"}, ["one", "three"]),
-        ({"MINIDL_DISABLE_PLUGINS": "minidl-one, three"}, ["two"]),
-        ({"MINIDL_LOAD_PLUGINS": "one,two", "MINIDL_DISABLE_PLUGINS": "two"}, ["one"]),
-        ({"MINIDL_DISABLE_PLUGINS": "core", "MINIDL_LOAD_PLUGINS": ""}, []),
-    ],
-)
-def test_the_environment_leaves_plugins_out_before_they_are_imported(
-    plugin: Plugin, environment: dict[str, str], ok: list[str]
-) -> None:
-    entry_points = [plugin(name) for name in ("one", "two", "three")]
-    found, said = loaded(*entry_points, environment=environment)
-    assert said == []
-    for entry_point in entry_points:
-        one = report(found, entry_point.name)
-        assert one.state == ("ok" if entry_point.name in ok else "disabled")
-        assert (one.reason == "") == (one.state == "ok")
-        assert is_imported(entry_point) == brings(found, entry_point.name) == (entry_point.name in ok)
-    assert found.registry.find("layer", "linear").provider.plugin == CORE
-
-
-@pytest.mark.parametrize(
-    ("environment", "reason"),
-    [
-        ({"MINIDL_LOAD_PLUGINS": ""}, "not named in MINIDL_LOAD_PLUGINS"),
-        ({"MINIDL_DISABLE_PLUGINS": "extra"}, "named in MINIDL_DISABLE_PLUGINS"),
-    ],
-)
-def test_a_plugin_that_is_left_out_says_which_variable_did_it(
-    plugin: Plugin, environment: dict[str, str], reason: str
-) -> None:
-    found, said = loaded(plugin("extra", "1 / 0", requires=(f"minidl-core>={MAJOR}",)), environment=environment)
-    assert said == []
-    assert (report(found, "extra").state, report(found, "extra").reason) == ("disabled", reason)
-
-
-# -- order ----------------------------------------------------------------------------------------------------
-
-
-def test_no_outcome_depends_on_the_order_of_entry_points(plugin: Plugin) -> None:
-    entry_points = [
-        plugin("one"),
-        plugin("two"),
-        plugin("two", DENSE.replace("dense", "other"), "minidl-zwei"),
-        plugin("broken", "1 / 0"),
-    ]
-    first, lines = loaded(*entry_points)
-    assert [one.provider.distribution for one in first.reports] == [
-        *["minidl-core", "minidl-broken", "minidl-one", "minidl-two", "minidl-zwei"]
-    ]
-    for order in itertools.permutations(entry_points):
-        again, said = loaded(*order)
-        assert again.reports == first.reports
-        assert again.registry.components() == first.registry.components()
-        assert said == lines
-        with pytest.raises(UnknownNameError, match=r"write 'one\.dense' or 'two\.dense'"):
-            again.registry.find("layer", "dense")
-
-
 # -- a process ------------------------------------------------------------------------------------------------
 
 
-def ran(tmp_path: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": "default", **environment}
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, env=variables
-    )
-
-
 FIND = "from minidl_core.plugins import loaded_plugins, registry\n"
+TRAIN = ["train", "disk(n=20)", "--model", "linear(_,_)", "--epochs", "1"]
 
 
 def test_installed_plugins_are_found_and_each_is_loaded_once(plugin: Plugin, tmp_path: Path) -> None:
-    plugin("extra_test", "print('imported')" + DENSE)
-    code = (
-        FIND
-        + "assert registry() is loaded_plugins().registry; print(registry().find('layer', 'extra_test.dense').target)"
-    )
-    one = ran(tmp_path, code)
-    assert one.returncode == 0, one.stderr
-    assert one.stdout.split() == ["imported", "minidl_core.nn.linear:Linear"]
+    plugin("extra_test", DENSE + "import sys; sys.stderr.write('loaded ')")
+    code = "assert registry() is loaded_plugins().registry; print(registry().find('layer', 'extra_test.dense').target)"
+    one = ran(tmp_path, "-c", FIND + code)
+    assert (one.returncode, one.stderr, one.stdout) == (0, "loaded ", "minidl_core.nn.linear:Linear\n")
+
+
+def test_what_a_plugin_prints_while_it_is_loaded_does_not_mix_with_results(plugin: Plugin, tmp_path: Path) -> None:
+    plugin("extra_test", "print('imported')" + DENSE + "    print('called')")
+    one = ran(tmp_path, "-c", FIND + "loaded_plugins(); print('result')")
+    assert (one.returncode, one.stdout, one.stderr) == (0, "result\n", "imported\ncalled\n")
+    listed = ran(tmp_path, "-m", "minidl_core", "plugins", "--json")
+    assert "extra_test" in [one["plugin"] for one in json.loads(listed.stdout)]
 
 
 def test_a_plugin_that_breaks_is_told_on_standard_error_and_the_work_goes_on(plugin: Plugin, tmp_path: Path) -> None:
     plugin("broken_test", "1 / 0")
-    one = ran(tmp_path, FIND + "print(registry().find('layer', 'linear').name)")
+    one = ran(tmp_path, "-c", FIND + "print(registry().find('layer', 'linear').name)")
     assert (one.returncode, one.stdout) == (0, "linear\n")
     assert one.stderr.count("plugin 'broken_test' (minidl-broken_test 1.2.3) is left out") == 1
     assert "Traceback" not in one.stderr
@@ -383,14 +235,31 @@ def test_a_plugin_that_breaks_is_told_on_standard_error_and_the_work_goes_on(plu
 def test_the_environment_of_a_process_is_minded(plugin: Plugin, tmp_path: Path) -> None:
     plugin("broken_test", "1 / 0")
     code = FIND + "print([r.state for r in loaded_plugins().reports if r.provider.plugin == 'broken_test'])"
-    assert ran(tmp_path, code, MINIDL_DISABLE_PLUGINS="broken_test").stdout == "['disabled']\n"
-    assert ran(tmp_path, code, MINIDL_LOAD_PLUGINS="").stdout == "['disabled']\n"
-    strict = ran(tmp_path, code, MINIDL_STRICT_PLUGINS="1")
+    assert ran(tmp_path, "-c", code, MINIDL_DISABLE_PLUGINS="broken_test").stdout == "['disabled']\n"
+    assert ran(tmp_path, "-c", code, MINIDL_LOAD_PLUGINS="").stdout == "['disabled']\n"
+    strict = ran(tmp_path, "-c", code, MINIDL_STRICT_PLUGINS="1")
     assert strict.returncode != 0
     assert "PluginError: plugin 'broken_test'" in strict.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["plugins"], ["list-components"], ["show", "linear"], ["describe", "linear(2,2)"], TRAIN],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_broken_plugin_is_one_line_and_exit_code_1_where_strictness_is_asked_for(
+    plugin: Plugin, tmp_path: Path, arguments: list[str]
+) -> None:
+    plugin("broken_test", "1 / 0")
+    one = ran(tmp_path, "-m", "minidl_core", *arguments, MINIDL_STRICT_PLUGINS="1")
+    assert (one.returncode, one.stdout) == (1, "")
+    assert one.stderr == (
+        "minidl: plugin 'broken_test' (minidl-broken_test 1.2.3) is left out: ZeroDivisionError: division by zero; "
+        "disable it with MINIDL_DISABLE_PLUGINS=broken_test or remove it with 'pip uninstall minidl-broken_test'\n"
+    )
 
 
 def test_finding_plugins_imports_no_torch(plugin: Plugin, tmp_path: Path) -> None:
     plugin("extra_test")
     code = FIND + "import sys; registry().find('layer', 'dense'); print('torch' in sys.modules)"
-    assert ran(tmp_path, code).stdout == "False\n"
+    assert ran(tmp_path, "-c", code).stdout == "False\n"

@@ -1,0 +1,33 @@
+"""The wheels of all packages, and a fresh environment outside the source tree to install them in."""
+
+from __future__ import annotations
+
+import venv
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from environments import build, install
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = ("minidl_extra_losses", "minidl_optim", "minidl_tensorboard")
+SOURCES = {"minidl_core": ROOT, **{name: ROOT / "plugins" / name for name in PLUGINS}}
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The wheel of each package, by the name of its folder."""
+    folder = tmp_path_factory.mktemp("wheels")
+    with ThreadPoolExecutor(2) as pool:
+        built = [pool.submit(build, source, folder / name) for name, source in SOURCES.items()]
+    return {name: wheel.result() for name, wheel in zip(SOURCES, built, strict=True)}
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Path:
+    """A fresh environment with the core's wheel alone, and what its tests need; who adds to it takes it out again."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    required = "pytest", "hypothesis", "scikit-learn"
+    install(folder, "--constraint", ROOT / "constraints.txt", wheels["minidl_core"], *required)
+    return folder
