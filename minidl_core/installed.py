@@ -20,6 +20,9 @@ COMMAND_GROUP = "minidl.commands"
 """The entry points of commands, each a click command; the name is the command's."""
 CORE_DISTRIBUTION = "minidl-core"
 
+NO_DISTRIBUTION, NO_NAME = "(no distribution)", "(no name)"
+"""Of an entry point that no distribution declares, and of a distribution whose metadata is gone."""
+
 LOAD, DISABLE = "MINIDL_LOAD_PLUGINS", "MINIDL_DISABLE_PLUGINS"
 
 
@@ -32,9 +35,9 @@ def provider_of(entry_point: metadata.EntryPoint) -> Provider:
     """Who brings an entry point."""
     distribution = entry_point.dist
     if distribution is None:
-        return Provider(entry_point.name, "(no distribution)", "")
+        return Provider(entry_point.name, NO_DISTRIBUTION, "")
     written = distribution.metadata
-    name, version = written.get_all("Name", ["(no name)"]), written.get_all("Version", ["(no version)"])
+    name, version = written.get_all("Name", [NO_NAME]), written.get_all("Version", ["(no version)"])
     return Provider(entry_point.name, name[0], version[0])
 
 
@@ -60,9 +63,9 @@ def names_of_nothing(entry_points: Iterable[metadata.EntryPoint], environment: M
     """For each name in the environment's lists that no plugin has, a line that says so."""
     providers = [provider_of(entry_point) for entry_point in entry_points]
     known = {canonical(name) for provider in providers for name in (provider.plugin, provider.distribution)}
-    installed = ", ".join(sorted({provider.plugin for provider in providers})) or "none"
+    installed = ", ".join(sorted({f"{one.plugin} ({one.distribution})" for one in providers})) or "none"
     return [
-        f"{variable} names '{written}', which is the name of no plugin or distribution; installed plugins: {installed}"
+        f"{variable} names '{written}', which is the name of no plugin or distribution; installed are: {installed}"
         for variable in (LOAD, DISABLE)
         for name, written in _listed(environment.get(variable, "")).items()
         if name not in known
@@ -78,7 +81,10 @@ def ways_out(provider: Provider, others: Iterable[Provider]) -> str:
         if other.distribution != provider.distribution
     )
     name = provider.distribution if shared or unfit else provider.plugin
-    return f"disable it with {DISABLE}={name} or remove it with 'pip uninstall {provider.distribution}'"
+    disable = f"disable it with {DISABLE}={name}"
+    if provider.distribution in (NO_DISTRIBUTION, NO_NAME):
+        return disable
+    return f"{disable} or remove it with 'pip uninstall {provider.distribution}'"
 
 
 def canonical(name: str) -> str:
@@ -102,5 +108,7 @@ def _unmet_requirement(entry_point: metadata.EntryPoint) -> str:
             continue
         applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         if applies and not requirement.specifier.contains(installed, prereleases=True):
-            return f"it requires {CORE_DISTRIBUTION}{requirement.specifier}, this is {installed}"
+            return (
+                f"it requires {CORE_DISTRIBUTION}{requirement.specifier}, and this is {CORE_DISTRIBUTION} {installed}"
+            )
     return ""

@@ -6,12 +6,11 @@ is left out with a PluginWarning; ``MINIDL_STRICT_PLUGINS=1`` raises PluginError
 
 from __future__ import annotations
 
-import contextlib
 import functools
+import inspect
 import os
-import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 
@@ -19,6 +18,7 @@ import pluggy
 
 from minidl_core import builtins, hookspecs
 from minidl_core.errors import PluginError, PluginWarning
+from minidl_core.foreign import foreign_code
 from minidl_core.installed import (
     COMMAND_GROUP,
     CORE_DISTRIBUTION,
@@ -29,6 +29,7 @@ from minidl_core.installed import (
     provider_of,
     ways_out,
 )
+from minidl_core.nearest import did_you_mean
 from minidl_core.registry import CORE, NAME, Provider, Registrar, Registration, Registry
 
 STRICT = "MINIDL_STRICT_PLUGINS"
@@ -44,8 +45,13 @@ class PluginReport:
     """`ok`; `failed`, `disabled` or `incompatible`, which bring nothing; `conflict`: some names are others' too."""
     reason: str = ""
     components: tuple[Registration, ...] = ()
+    way_out: str = ""
+    """What to do where it is of no use."""
     manager: pluggy.PluginManager | None = field(default=None, compare=False, repr=False)
     """Calls this plugin's hooks, and no other's."""
+
+    def __str__(self) -> str:
+        return f"plugin '{self.provider.plugin}' ({self.provider.distribution} {self.provider.version})"
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,10 @@ def load_plugins(
         also_known: entry points that `environment` may name beside them.
     """
     ordered = in_fixed_order(entry_points)
-    for line in names_of_nothing([*ordered, *also_known], environment):
+    known = [*ordered, *also_known]
+    for line in names_of_nothing(known, environment):
         complain(line, environment)
+    providers = [provider_of(entry_point) for entry_point in known]
     core = Provider(CORE, CORE_DISTRIBUTION, metadata.version(CORE_DISTRIBUTION))
     manager = _checked(core, builtins)
     reports = [PluginReport(core, builtins.__name__, "ok", components=_registrations(core, manager), manager=manager)]
@@ -88,10 +96,13 @@ def load_plugins(
     found = Registry()
     for report in reports:
         found.commit(report.components)
-    reports = [_judged(report, reports, found) for report in reports]
+    reports = [
+        replace(_judged(report, reports, found), way_out=ways_out(report.provider, providers)) for report in reports
+    ]
     for report in reports:
         if report.state in ("failed", "incompatible", "conflict"):
-            complain(_line(report, reports), environment)
+            outcome = "has names that are taken" if report.state == "conflict" else "is left out"
+            complain(f"{report} {outcome}: {report.reason}; {report.way_out}", environment)
     return LoadedPlugins(found, reports)
 
 
@@ -102,32 +113,21 @@ def complain(line: str, environment: Mapping[str, str]) -> None:
     warnings.warn(line, PluginWarning, stacklevel=2)
 
 
-@contextlib.contextmanager
-def foreign_code() -> Iterator[None]:
-    """Run a plugin's code: whatever it raises becomes a PluginError, and what it prints does not mix with results."""
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    except KeyboardInterrupt:
-        raise
-    except PluginError:
-        raise
-    except BaseException as error:  # SystemExit, pytest's Skipped and others are no Exception
-        raise PluginError(" ".join(": ".join(filter(None, (type(error).__name__, str(error)))).split())) from error
-
-
 def _load(entry_point: metadata.EntryPoint, environment: Mapping[str, str]) -> PluginReport:
     provider = provider_of(entry_point)
     try:
-        with foreign_code():
+        # A plugin may change what becomes of warnings, for itself.
+        with warnings.catch_warnings(), foreign_code():
             if why_not := left_out(entry_point, environment):
                 return PluginReport(provider, entry_point.value, *why_not)
             if provider.plugin == CORE:
                 raise PluginError(f"the plugin name '{CORE}' is taken; its entry point must have another")
+            if not entry_point.pattern.match(entry_point.value):
+                raise PluginError(f"its entry point '{entry_point.value}' is not 'module' or 'module:object'")
             manager = _checked(provider, entry_point.load())
             components = _registrations(provider, manager)
     except PluginError as error:
-        return PluginReport(provider, entry_point.value, "failed", " ".join(str(error).split()))
+        return PluginReport(provider, entry_point.value, "failed", str(error))
     return PluginReport(provider, entry_point.value, "ok", components=components, manager=manager)
 
 
@@ -137,11 +137,34 @@ def _checked(provider: Provider, plugin: object) -> pluggy.PluginManager:
         raise PluginError(f"invalid plugin name {provider.plugin!r}: an entry point's name is [a-z][a-z0-9_]*")
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
+    _check_hooks(manager, plugin)
     manager.register(plugin, provider.plugin)
     manager.check_pending()
     if not manager.get_hookcallers(plugin):
         raise PluginError("it implements no hook of minidl; mark its functions with minidl_core.hookspecs.hookimpl")
     return manager
+
+
+def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
+    """Raise PluginError, with what to write, for a hook that is none of minidl's or takes what minidl does not give.
+
+    pluggy refuses them too, and speaks of the objects that it has.
+    """
+    known = [name for name in vars(hookspecs) if manager.parse_hookspec_opts(hookspecs, name) is not None]
+    for attribute in dir(plugin):
+        options = manager.parse_hookimpl_opts(plugin, attribute)
+        if options is None:
+            continue
+        hook = options["specname"] or attribute
+        if hook not in known:
+            raise PluginError(f"'{hook}' is no hook of minidl; {did_you_mean(hook, known)}")
+        given = list(inspect.signature(getattr(hookspecs, hook)).parameters)
+        taken = inspect.signature(getattr(plugin, attribute)).parameters
+        if wrong := [argument for argument in taken if argument not in given]:
+            raise PluginError(
+                f"its hook {hook} takes {', '.join(map(repr, wrong))}, which minidl does not give; it gives "
+                f"{', '.join(map(repr, given))}"
+            )
 
 
 def _registrations(provider: Provider, manager: pluggy.PluginManager) -> tuple[Registration, ...]:
@@ -175,12 +198,3 @@ def _owner(provider: Provider) -> str:
     if provider.plugin == CORE:
         return "built in"
     return f"that of '{provider.plugin}' ({provider.distribution} {provider.version})"
-
-
-def _line(report: PluginReport, reports: list[PluginReport]) -> str:
-    provider = report.provider
-    outcome = "has names that are taken" if report.state == "conflict" else "is left out"
-    return (
-        f"plugin '{provider.plugin}' ({provider.distribution} {provider.version}) {outcome}: {report.reason}; "
-        f"{ways_out(provider, [other.provider for other in reports])}"
-    )

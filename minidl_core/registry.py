@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minidl_core.errors import PluginError, UnknownNameError
+from minidl_core.foreign import foreign_code
 from minidl_core.nearest import did_you_mean
 
 KINDS = ("layer", "loss", "optimizer", "initializer", "dataset", "metric", "schedule")
@@ -49,11 +50,12 @@ class Registration:
         """Import the class. Raises PluginError, with what to do, where the target is not what was promised."""
         module_name, class_name = self.target.split(":")
         try:
-            component: type[Any] = getattr(importlib.import_module(module_name), class_name)
-        except (Exception, SystemExit) as error:
+            with foreign_code():
+                component: type[Any] = getattr(importlib.import_module(module_name), class_name)
+        except PluginError as error:
             raise PluginError(
                 f"{self.kind} '{self.name}' of {self.provider.distribution} {self.provider.version} cannot be "
-                f"imported from '{self.target}': {type(error).__name__}: {error}"
+                f"imported from '{self.target}': {error}"
             ) from error
         if not isinstance(component, type) or not any(map(self._is_base, component.__mro__)):
             raise PluginError(f"'{self.target}' is registered as a {self.kind} but is not a subclass of that kind")
@@ -107,6 +109,8 @@ class Registrar:
             )
         if not isinstance(target, str) or not TARGET.fullmatch(target):
             raise PluginError(f"invalid target {target!r} of {kind} '{name}': write 'package.module:Class'")
+        if not isinstance(summary, str) or not summary.strip() or len(summary.splitlines()) > 1:
+            raise PluginError(f"the summary of {kind} '{name}' must be one line of text, got {summary!r}")
         if any((known.kind, known.name) == (kind, name) for known in self.registrations):
             raise PluginError(f"{kind} '{name}' is registered twice by the same plugin")
         self.registrations.append(Registration(kind, name, target, summary, self.provider))

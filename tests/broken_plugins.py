@@ -26,7 +26,7 @@ class Broken:
     state: str
     reason: str
     lines: tuple[str, ...]
-    """What is printed on standard error; `SITE` stands for the folder that packages are installed in."""
+    """What is printed on standard error."""
     of_good: tuple[str, str] = ("ok", "")
     """State and reason of minidl-extra-losses."""
     requires: str = "minidl-core>=0.1"
@@ -111,14 +111,11 @@ BROKEN = {
             "wrong_signature",
             HOOK.replace("(registry)", "(registrar)") + "    pass",
             "failed",
-            "PluginValidationError: Plugin 'wrong_signature' for hook 'minidl_register_components' hookimpl "
-            "definition: minidl_register_components(registrar) Argument(s) {'registrar'} are declared in the "
-            "hookimpl but can not be found in the hookspec",
+            "its hook minidl_register_components takes 'registrar', which minidl does not give; it gives 'registry'",
             (
-                "minidl: plugin 'wrong_signature' (minidl-wrong-signature 1.0) is left out: PluginValidationError: "
-                "Plugin 'wrong_signature' for hook 'minidl_register_components' hookimpl definition: "
-                "minidl_register_components(registrar) Argument(s) {'registrar'} are declared in the hookimpl but "
-                "can not be found in the hookspec; disable it with MINIDL_DISABLE_PLUGINS=wrong_signature or remove "
+                "minidl: plugin 'wrong_signature' (minidl-wrong-signature 1.0) is left out: its hook "
+                "minidl_register_components takes 'registrar', which minidl does not give; it gives 'registry'; "
+                "disable it with MINIDL_DISABLE_PLUGINS=wrong_signature or remove "
                 "it with 'pip uninstall minidl-wrong-signature'",
             ),
         ),
@@ -126,13 +123,11 @@ BROKEN = {
             "misspelt_hook",
             HOOK.replace("_components", "_component") + loss("any"),
             "failed",
-            "PluginValidationError: unknown hook 'minidl_register_component' in plugin <module "
-            "'minidl_misspelt_hook.plugin' from 'SITE/minidl_misspelt_hook/plugin.py'>",
+            "'minidl_register_component' is no hook of minidl; did you mean 'minidl_register_components'?",
             (
-                "minidl: plugin 'misspelt_hook' (minidl-misspelt-hook 1.0) is left out: PluginValidationError: "
-                "unknown hook 'minidl_register_component' in plugin <module 'minidl_misspelt_hook.plugin' from "
-                "'SITE/minidl_misspelt_hook/plugin.py'>; disable it with MINIDL_DISABLE_PLUGINS=misspelt_hook or "
-                "remove it with 'pip uninstall minidl-misspelt-hook'",
+                "minidl: plugin 'misspelt_hook' (minidl-misspelt-hook 1.0) is left out: 'minidl_register_component' is "
+                "no hook of minidl; did you mean 'minidl_register_components'?; disable it with "
+                "MINIDL_DISABLE_PLUGINS=misspelt_hook or remove it with 'pip uninstall minidl-misspelt-hook'",
             ),
         ),
         Broken(
@@ -193,11 +188,11 @@ BROKEN = {
             "other_core",
             "raise AssertionError('imported')",
             "incompatible",
-            "it requires minidl-core<10,>=9, this is 0.1.0",
+            "it requires minidl-core<10,>=9, and this is minidl-core 0.1.0",
             (
                 "minidl: plugin 'other_core' (minidl-other-core 1.0) is left out: it requires minidl-core<10,>=9, "
-                "this is 0.1.0; disable it with MINIDL_DISABLE_PLUGINS=other_core or remove it with 'pip uninstall "
-                "minidl-other-core'",
+                "and this is minidl-core 0.1.0; disable it with MINIDL_DISABLE_PLUGINS=other_core or remove it with "
+                "'pip uninstall minidl-other-core'",
             ),
             requires="minidl-core>=9,<10",
         ),

@@ -30,7 +30,7 @@ def test_a_plugin_for_another_core_is_left_out_without_being_imported(plugin: Pl
     found, [said] = loaded(entry_point)
     assert report(found, "extra").state == "incompatible"
     assert report(found, "extra").reason.startswith("it requires minidl-core")
-    assert report(found, "extra").reason.endswith(f", this is {CORE_VERSION}")
+    assert report(found, "extra").reason.endswith(f", and this is minidl-core {CORE_VERSION}")
     assert report(found, "extra").reason in said
     assert not brings(found, "extra")
     assert not is_imported(entry_point)
@@ -155,7 +155,8 @@ def test_a_name_that_no_plugin_has_is_told_with_what_is_installed(plugin: Plugin
     entry_points = [plugin("two", bringing("b")), plugin("one", bringing("a"))]
     _, said = loaded(*entry_points, environment={variable: "one, Onne ,minidl-two"})
     assert said == [
-        f"{variable} names 'Onne', which is the name of no plugin or distribution; installed plugins: one, two"
+        f"{variable} names 'Onne', which is the name of no plugin or distribution; installed are: one "
+        "(minidl-one), two (minidl-two)"
     ]
 
 
@@ -173,7 +174,7 @@ def test_each_name_of_nothing_has_a_line_of_its_own(plugin: Plugin) -> None:
 def test_where_nothing_is_installed_that_is_told() -> None:
     _, said = loaded(environment={"MINIDL_DISABLE_PLUGINS": "one"})
     assert said == [
-        "MINIDL_DISABLE_PLUGINS names 'one', which is the name of no plugin or distribution; installed plugins: none"
+        "MINIDL_DISABLE_PLUGINS names 'one', which is the name of no plugin or distribution; installed are: none"
     ]
 
 

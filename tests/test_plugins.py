@@ -96,9 +96,12 @@ BROKEN = {
     "hook leaves": (HOOK + "    raise SystemExit(3)", "SystemExit: 3"),
     "hook is misspelt": (
         DENSE.replace("_components", "_component"),
-        "PluginValidationError: unknown hook 'minidl_register_component'",
+        "'minidl_register_component' is no hook of minidl; did you mean 'minidl_register_components'?",
     ),
-    "hook takes another argument": (HOOK.replace("(registry)", "(registrar)") + "    pass", "PluginValidationError: "),
+    "hook takes another argument": (
+        HOOK.replace("(registry)", "(registrar)") + "    pass",
+        "its hook minidl_register_components takes 'registrar', which minidl does not give; it gives 'registry'",
+    ),
     "hook is not marked": (DENSE.replace("@hookimpl", ""), "it implements no hook of minidl; mark its functions with"),
     "there is no hook": ("", "it implements no hook of minidl; mark its functions with"),
     "hook is marked for another project": (
@@ -109,17 +112,30 @@ BROKEN = {
     ),
     "hook has an argument that minidl has not": (
         DENSE.replace("(registry)", "(registry, run)"),
-        "PluginValidationError: Plugin 'broken' for hook 'minidl_register_components'",
+        "its hook minidl_register_components takes 'run', which minidl does not give; it gives 'registry'",
     ),
     "a later hook is misspelt": (
         DENSE + "@hookimpl\ndef minidl_epoch_ends(run): pass",
-        "PluginValidationError: unknown hook 'minidl_epoch_ends'",
+        "'minidl_epoch_ends' is no hook of minidl; did you mean 'minidl_epoch_end'?",
     ),
     "registers, then raises": (DENSE + "    1 / 0", "ZeroDivisionError: division by zero"),
     "registers a name twice": (DENSE + DENSE.splitlines()[-1], "layer 'dense' is registered twice by the same plugin"),
     "registers a bad name": (DENSE + "    registry.loss('Huber', 'a:B', summary='')", "invalid loss name 'Huber'"),
     "registers a bad target": (DENSE + "    registry.loss('huber', 'a.B', summary='')", "invalid target 'a.B'"),
     "registers without a summary": (DENSE + "    registry.loss('huber', 'a:B')", "TypeError: "),
+    "registers an empty summary": (
+        DENSE + "    registry.loss('huber', 'a:B', summary=' ')",
+        "the summary of loss 'huber' must be one line of text, got ' '",
+    ),
+    "registers a summary of several lines": (
+        DENSE + "    registry.loss('huber', 'a:B', summary='a\\nb')",
+        "the summary of loss 'huber' must be one line of text, got 'a\\nb'",
+    ),
+    "says more than one can read": ("raise ValueError('x' * 10_000)", f"ValueError: {'x' * 488}...;"),
+    "cannot even say what is wrong": (
+        "class Mute(Exception):\n    def __str__(self): raise RuntimeError('again')\nraise Mute",
+        "Mute;",
+    ),
     "registers an unknown kind": (DENSE + "    registry.lyaer('huber', 'a:B', summary='')", "AttributeError: "),
 }
 
@@ -222,6 +238,35 @@ def test_what_a_plugin_prints_while_it_is_loaded_does_not_mix_with_results(plugi
     assert (one.returncode, one.stdout, one.stderr) == (0, "result\n", "imported\ncalled\n")
     listed = ran(tmp_path, "-m", "minidl_core", "plugins", "--json")
     assert "extra_test" in [one["plugin"] for one in json.loads(listed.stdout)]
+
+
+def test_what_a_components_module_does_when_it_is_imported_does_not_mix_with_results_either(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    (tmp_path / "loud.py").write_text("print('imported')\nfrom minidl_core.nn import ReLU\nclass Loud(ReLU): pass\n")
+    (tmp_path / "quits.py").write_text("import pytest\npytest.skip('no GPU', allow_module_level=True)\n")
+    code = HOOK + "".join(
+        f'    registry.layer("{name}", "{name}:{name.title()}", summary="x")\n' for name in ("loud", "quits")
+    )
+    plugin("extra_test", code)
+    described = ran(tmp_path, "-m", "minidl_core", "describe", "loud", "--input", "2", "--json")
+    assert json.loads(described.stdout)["model"] == "loud"
+    assert described.stderr == "imported\n"
+    one = ran(tmp_path, "-m", "minidl_core", "describe", "quits", "--input", "2")
+    assert one.returncode == 2
+    assert "cannot be imported from 'quits:Quits': Skipped: no GPU" in one.stderr
+    assert "Traceback" not in one.stderr
+
+
+@pytest.mark.parametrize("filters", ["", "error"])
+def test_no_filter_of_warnings_turns_a_broken_plugin_into_an_error(
+    plugin: Plugin, tmp_path: Path, filters: str
+) -> None:
+    plugin("a_test", "import warnings\nwarnings.simplefilter('error')\n" + DENSE)
+    plugin("broken_test", "1 / 0")
+    one = ran(tmp_path, "-m", "minidl_core", "plugins", PYTHONWARNINGS=filters)
+    assert one.returncode == 0
+    assert one.stderr.startswith("minidl: plugin 'broken_test' (minidl-broken_test 1.2.3) is left out")
 
 
 def test_a_plugin_that_breaks_is_told_on_standard_error_and_the_work_goes_on(plugin: Plugin, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_lower_case_names_are_registered(kind: str, name: str) -> None:
 def test_other_names_are_refused(kind: str, name: str) -> None:
     registrar = Registrar(Provider("extra", "minidl-extra", "1.0"))
     with pytest.raises(PluginError, match=f"invalid {kind} name"):
-        getattr(registrar, kind)(name, "a.b:C", summary="")
+        getattr(registrar, kind)(name, "a.b:C", summary="a thing")
     assert registrar.registrations == []
 
 
@@ -82,15 +82,15 @@ def test_other_names_are_refused(kind: str, name: str) -> None:
 def test_a_target_is_a_module_and_a_class(target: str) -> None:
     registrar = Registrar(Provider("extra", "minidl-extra", "1.0"))
     with pytest.raises(PluginError, match=r"invalid target .* of layer 'any': write 'package\.module:Class'"):
-        registrar.layer("any", target, summary="")
+        registrar.layer("any", target, summary="a thing")
 
 
 def test_a_plugin_registers_a_name_once_of_each_kind() -> None:
     registrar = Registrar(Provider("extra", "minidl-extra", "1.0"))
-    registrar.layer("any", LINEAR, summary="")
-    registrar.loss("any", "a:B", summary="")
+    registrar.layer("any", LINEAR, summary="a thing")
+    registrar.loss("any", "a:B", summary="a thing")
     with pytest.raises(PluginError, match="layer 'any' is registered twice"):
-        registrar.layer("any", RELU, summary="")
+        registrar.layer("any", RELU, summary="a thing")
 
 
 # -- what a name means ----------------------------------------------------------------------------------------
@@ -201,9 +201,9 @@ def test_two_plugins_of_one_name_are_told_apart_by_their_distributions() -> None
 
 def test_components_are_listed_by_kind_name_and_plugin() -> None:
     registrar = Registrar(Provider("extra", "minidl-extra", "1.0"))
-    registrar.metric("f1", "a:B", summary="")
-    registrar.loss("b", "a:B", summary="")
-    registrar.loss("a", "a:B", summary="")
+    registrar.metric("f1", "a:B", summary="a thing")
+    registrar.loss("b", "a:B", summary="a thing")
+    registrar.loss("a", "a:B", summary="a thing")
     registry = registry_of(registrar.registrations, brought("one", z=LINEAR, a=RELU))
     assert [(r.kind, r.qualified_name) for r in registry.components()] == [
         *[("layer", "one.a"), ("layer", "one.z")],

@@ -84,6 +84,7 @@ def run(arguments: list[str]) -> int:
         return answer(minidl, asked)
     debug = os.environ.get("MINIDL_DEBUG", "") not in ("", "0")
     warnings.showwarning = _show_warning
+    warnings.filterwarnings("always", category=PluginWarning)  # whatever PYTHONWARNINGS says
     try:
         result = minidl.main(arguments, prog_name="minidl", standalone_mode=False)
         sys.stdout.flush()

@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from minidl_core.errors import PluginError
+from minidl_core.foreign import foreign_code
 from minidl_core.installed import COMMAND_GROUP, GROUP, in_fixed_order, left_out, provider_of, ways_out
-from minidl_core.plugins import PluginReport, foreign_code
+from minidl_core.plugins import PluginReport
 from minidl_core.registry import Provider
 
 _BY_USE = ("disabled", "failed", "incompatible", "conflict", "ok")
@@ -44,9 +45,9 @@ class PluginCommand(click.Command):
             except PluginError as error:
                 problem = str(error)
         provider = self.report.provider
-        advice = "" if self.report.state == "disabled" else f"; {ways_out(provider, all_providers())}"
+        problem = f"it is {problem}" if self.report.state == "disabled" else f"{problem}; {self.report.way_out}"
         raise PluginError(
-            f"the command '{self.name}' of {provider.distribution} {provider.version} cannot be used: {problem}{advice}"
+            f"the command '{self.name}' of {provider.distribution} {provider.version} cannot be used: {problem}"
         )
 
 
@@ -58,6 +59,7 @@ def plugin_commands(own: Collection[str]) -> list[PluginCommand]:
         own: the names of minidl's own commands, which no plugin can take.
     """
     entry_points = in_fixed_order(metadata.entry_points(group=COMMAND_GROUP))
+    providers = [provider_of(one) for one in (*entry_points, *metadata.entry_points(group=GROUP))]
     bearers: dict[str, list[Provider]] = defaultdict(list)
     for entry_point in entry_points:
         if _state(entry_point) is None:
@@ -72,13 +74,11 @@ def plugin_commands(own: Collection[str]) -> list[PluginCommand]:
         elif state == "ok" and others:
             whose = " and ".join(f"{other.distribution} {other.version}" for other in others)
             state, reason = "conflict", f"{whose} has a command '{entry_point.name}' too"
-        found.append(PluginCommand(PluginReport(provider, entry_point.value, state, reason), entry_point))
+        way_out = ways_out(provider, providers)
+        found.append(
+            PluginCommand(PluginReport(provider, entry_point.value, state, reason, way_out=way_out), entry_point)
+        )
     return sorted(found, key=lambda command: (command.entry_point.name, _BY_USE.index(command.report.state)))
-
-
-def all_providers() -> list[Provider]:
-    """Who brings the installed commands and plugins."""
-    return [provider_of(one) for group in (COMMAND_GROUP, GROUP) for one in metadata.entry_points(group=group)]
 
 
 def _state(entry_point: metadata.EntryPoint) -> tuple[str, str] | None:

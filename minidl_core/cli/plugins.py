@@ -61,12 +61,10 @@ def doctor(as_json: bool) -> int:
 
 def _complaints(report: PluginReport) -> Iterator[str]:
     """What is wrong with a plugin itself."""
-    provider = report.provider
-    who = f"plugin '{provider.plugin}' ({provider.distribution} {provider.version})"
     if report.state not in ("ok", "disabled"):
-        yield f"{who} is {report.state}: {report.reason}"
+        yield f"{report} is {report.state}: {report.reason}"
     if report.manager and _imports_torch(report.entry_point.partition(":")[0]):
-        yield f"{who} imports torch when it is loaded, which makes every command wait; import it where it is used"
+        yield f"{report} imports torch when it is loaded, which makes every command wait; import it where it is used"
 
 
 def _imports_torch(module: str) -> bool:

@@ -19,7 +19,7 @@ from minidl_core.testing.subject import Subject, subjects
 
 SEED = 0
 
-_OF_KIND: dict[str, tuple[Callable[[Any], None], ...]] = {
+OF_KIND: dict[str, tuple[Callable[[Any], None], ...]] = {
     "layer": layers.CHECKS,
     "loss": losses.CHECKS,
     "optimizer": optimizers.CHECKS,
@@ -100,8 +100,8 @@ def check_component(
 
 def checks_of(kind: str, name_or_class: str | type[Component], conformance: Conformance | None = None) -> list[Check]:
     """The checks that `check_component` runs; never none. A class that cannot be imported has one, which fails."""
-    if kind not in _OF_KIND:
-        raise RequestError(f"there are no checks of kind '{kind}'; there are of {', '.join(_OF_KIND)}")
+    if kind not in OF_KIND:
+        raise RequestError(f"there are no checks of kind '{kind}'; there are of {', '.join(OF_KIND)}")
     component_class = name_or_class
     if isinstance(component_class, str):
         registration = registry().find(kind, component_class)
@@ -112,7 +112,7 @@ def checks_of(kind: str, name_or_class: str | type[Component], conformance: Conf
     if getattr(component_class, "kind", None) != kind:
         raise RequestError(f"{component_class.__name__} is not of kind '{kind}'")
     declared = conformance or component_class.conformance
-    functions = (*every.CHECKS, *_OF_KIND[kind])
+    functions = (*every.CHECKS, *OF_KIND[kind])
     names = [sentence(function) for function in functions]
     for unknown in set(declared.expected_failures) - set(names):
         refused = f"expected_failures of {component_class.__name__} names no check: '{unknown}'"

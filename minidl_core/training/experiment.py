@@ -141,9 +141,9 @@ def train(
             on_epoch(epoch, losses)
 
     training: Training | None = None
-    hooks.start()
-    start = time.perf_counter()
     try:
+        hooks.start()
+        start = time.perf_counter()
         history = fit(
             trained.model,
             examples,

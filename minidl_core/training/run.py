@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from minidl_core.errors import PluginError
-from minidl_core.installed import ways_out
-from minidl_core.plugins import complain, foreign_code, loaded_plugins
+from minidl_core.foreign import foreign_code
+from minidl_core.plugins import PluginReport, complain, loaded_plugins
 
 if TYPE_CHECKING:
     from minidl_core.training.experiment import Training
@@ -42,33 +42,30 @@ class RunHooks:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.listening = [
-            report
-            for report in loaded_plugins().reports
-            if report.manager and any(getattr(report.manager.hook, hook).get_hookimpls() for hook in TRAINING_HOOKS)
-        ]
+        self.listening: list[PluginReport] = []
+        """The plugins that have been told of the start."""
 
     def start(self) -> None:
-        self._call("minidl_run_start")
+        for report in loaded_plugins().reports:
+            hook = report.manager and report.manager.hook
+            if hook and any(getattr(hook, name).get_hookimpls() for name in TRAINING_HOOKS):
+                self.listening.append(report)
+                self._call(report, "minidl_run_start")
 
     def epoch_end(self, epoch: int, loss: Tensor) -> None:
-        self._call("minidl_epoch_end", epoch=epoch, loss=loss)
+        for report in list(self.listening):
+            self._call(report, "minidl_epoch_end", epoch=epoch, loss=loss.clone())  # theirs to change
 
     def end(self, training: Training | None) -> None:
-        self._call("minidl_run_end", training=training)
-
-    def _call(self, hook: str, **arguments: Any) -> None:
         for report in list(self.listening):
-            assert report.manager is not None
-            try:
-                with foreign_code():
-                    getattr(report.manager.hook, hook)(run=self.run, **arguments)
-            except PluginError as error:
-                self.listening.remove(report)
-                provider = report.provider
-                out = ways_out(provider, [other.provider for other in loaded_plugins().reports])
-                complain(
-                    f"plugin '{provider.plugin}' ({provider.distribution} {provider.version}) is left out of the rest "
-                    f"of this run: {hook}: {error}; {out}",
-                    os.environ,
-                )
+            self._call(report, "minidl_run_end", training=training)
+
+    def _call(self, report: PluginReport, hook: str, **arguments: Any) -> None:
+        assert report.manager is not None
+        try:
+            with foreign_code():
+                getattr(report.manager.hook, hook)(run=self.run, **arguments)
+        except PluginError as error:
+            self.listening.remove(report)
+            line = f"{report} is left out of the rest of this run: {hook}: {error}; {report.way_out}"
+            complain(line, os.environ)

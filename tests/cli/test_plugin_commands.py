@@ -187,7 +187,7 @@ def test_a_command_that_breaks_disturbs_no_other_command_in_strict_mode_either(
 
 def test_a_command_for_another_core_is_not_imported(command: Plugin, minidl: Minidl) -> None:
     entry_point = command("broken", HELLO, requires=(f"minidl-core>={NEXT_CORE}",))
-    reason = f"it requires minidl-core>={NEXT_CORE}, this is {CORE_VERSION}"
+    reason = f"it requires minidl-core>={NEXT_CORE}, and this is minidl-core {CORE_VERSION}"
     assert minidl("broken") == (1, "", unusable(reason))
     assert listed(minidl, "broken") == {"minidl-broken": ("incompatible", reason)}
     assert not is_imported(entry_point)

@@ -329,3 +329,23 @@ def test_a_disabled_plugin_hears_of_nothing(plugin: Plugin, monkeypatch: pytest.
     _, said = trained()
     assert said == []
     assert broken.module not in sys.modules
+
+
+def test_what_a_hook_does_to_its_loss_changes_no_history(plugin: Plugin) -> None:
+    plugin("aa", LISTENING.replace("loss.clone()))", "loss.clone()))\n    loss.zero_()"))
+    entry_point = plugin("bb", LISTENING)
+    training, _ = trained()
+    assert training.history.all()
+    assert torch.equal(torch.stack(heard(entry_point).losses), training.history)
+
+
+def test_who_was_told_of_the_start_is_told_of_the_end_and_nobody_else(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINIDL_STRICT_PLUGINS", "1")
+    first, _, last = plugin("aa", LISTENING), plugin("bb", raising(RAISING["start"][0])), plugin("cc", LISTENING)
+    with pytest.raises(PluginError, match="bb"):
+        trained()
+    assert heard(first).names == ["start", "end"]
+    assert heard(first).trainings == [None]
+    assert heard(last).names == []
