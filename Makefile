@@ -5,7 +5,7 @@ PLUGINS := plugins/minidl_extra_losses plugins/minidl_optim plugins/minidl_tenso
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml) constraints.txt
 
-.PHONY: demo test check compare clean
+.PHONY: demo test check docs compare clean
 
 demo: .venv/installed  ## train the report's network and print its table
 	$(BIN)/python examples/report.py --seed $(SEED)
@@ -18,6 +18,9 @@ check: .venv/installed-dev  ## format, lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+docs: .venv/installed-dev  ## write anew the parts of the documentation that come from the code
+	$(BIN)/python -m cogapp -I docs -r README.md docs/plugins.md plugins/*/README.md
 
 compare: .venv/installed-dev  ## the tables of examples/data beside scikit-learn's MLP, on the same splits
 	$(BIN)/python benchmarks/against_sklearn.py

@@ -63,7 +63,8 @@ def print_results(results: list[tuple[Registration, list[Result]]]) -> None:
     ran = sum(result.ran for result in every)
     skipped = sum(not result.ran for result in every)
     verdict = f"{failed} failed" if failed else "none failed"
-    click.echo(f"\n{ran} checks of {len(results)} components ran: {verdict}; {skipped} did not apply")
+    of = f"{len(results)} component{'s' * (len(results) != 1)}"
+    click.echo(f"\n{ran} checks of {of} ran: {verdict}; {skipped} did not apply")
 
 
 def results_as_json(registration: Registration, results: list[Result]) -> list[dict[str, object]]:

@@ -32,7 +32,7 @@ def require_derivative(what: str, found: Tensor, function: Callable[[Tensor], Te
         f"there is no derivative by {what.removeprefix('the gradient of ')} at {int(kinks.sum())} of {kinks.numel()} "
         "random points",
     )
-    require_close(what, torch.where(kinks, slopes, found), slopes, ABSOLUTE, RELATIVE, "central differences")
+    require_close(what, torch.where(kinks, slopes, found), slopes, ABSOLUTE, RELATIVE, "central differences give")
 
 
 def central_differences(function: Callable[[Tensor], Tensor], at: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,7 +53,7 @@ def central_differences(function: Callable[[Tensor], Tensor], at: Tensor) -> tup
 
 
 def require_close(
-    what: str, found: Tensor, expected: Tensor, absolute: float, relative: float, oracle: str = ""
+    what: str, found: Tensor, expected: Tensor, absolute: float, relative: float, oracle: str = "it must be"
 ) -> None:
     """Raise CheckFailed with the worst element where two tensors differ by more than the tolerances."""
     if found.shape != expected.shape:
@@ -66,8 +66,8 @@ def require_close(
         index = [int(i) for i in torch.unravel_index(torch.tensor(worst), found.shape)] if found.dim() else []
         beside = f" (a factor of {one / other:.6g})" if other else ""
         raise CheckFailed(
-            f"{what} is {one:.9g} at {index} where {oracle or 'it must be'}{' give' if oracle else ''} "
-            f"{other:.9g}{beside}; {int(wrong.sum())} of {wrong.numel()} elements are wrong"
+            f"{what} is {one:.9g} at {index} where {oracle} {other:.9g}{beside}; "
+            f"{int(wrong.sum())} of {wrong.numel()} elements are wrong"
         )
 
 

@@ -96,7 +96,7 @@ def backward_equals_autograd_through_forward(subject: Layer) -> None:
         for (name, leaf), gradient in zip(leaves.items(), expected, strict=True):
             zero = torch.zeros_like(leaf)
             oracle = zero if gradient is None else gradient
-            require_close(f"the gradient of {name}", found[name], oracle, 1e-10, 1e-10, "autograd through forward")
+            require_close(f"the gradient of {name}", found[name], oracle, 1e-10, 1e-10, "autograd through it gives")
 
 
 def inputs_and_weights_are_left_as_they_were(subject: Layer) -> None:

@@ -104,7 +104,7 @@ def backward_equals_autograd_through_forward(subject: Subject[Loss]) -> None:
                 expected = torch.zeros_like(leaf) if expected is None else expected
                 found = gradient(case, sample_weight)
                 require_close(
-                    f"the gradient, for {case.kind},", found, expected, 1e-10, 1e-10, "autograd through forward"
+                    f"the gradient, for {case.kind},", found, expected, 1e-10, 1e-10, "autograd through it gives"
                 )
 
 

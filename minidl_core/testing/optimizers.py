@@ -59,7 +59,7 @@ def the_first_step_is_its_closed_form(subject: Subject[Optimizer]) -> None:
     parameters.grads = gradient_of_step(parameters, 0)
     expected = first_step(optimizer, w, parameters.grads.clone())
     optimizer.step(parameters)
-    require_close("a weight after the first step", parameters.values, expected, 1e-12, 1e-9, "the closed form")
+    require_close("a weight after the first step", parameters.values, expected, 1e-12, 1e-9, "the closed form gives")
 
 
 def gradients_of_zero_leave_the_weights_alone(subject: Subject[Optimizer]) -> None:

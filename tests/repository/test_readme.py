@@ -60,11 +60,6 @@ def test_each_command_prints_what_the_readme_shows(ran):
         assert _comparable(printed) == _comparable(shown), command
 
 
-def test_the_table_of_components_is_what_is_registered(ran):
-    [(_, _, printed)] = [one for one in ran if one[0] == "minidl list-components"]
-    assert printed.strip() in README
-
-
 @pytest.mark.parametrize("program", [block for language, block in BLOCKS if language == "python"])
 def test_each_python_example_runs(program, tmp_path, monkeypatch):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
