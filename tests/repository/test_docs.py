@@ -95,7 +95,7 @@ def test_every_step_for_authors_does_what_the_page_shows(environment: Path, tmp_
             continue
         if text.startswith(NOT_RUN):
             continue
-        finished = run(own, folder, ["bash", "-c", text])
+        finished = run(own, folder, ["bash", "-c", text], {"NO_COLOR": "1"})
         if text.startswith("pip install"):
             assert finished.returncode == 0, finished.stderr
         else:
