@@ -44,8 +44,7 @@ def hooks() -> None:
         users = [
             f"`{report.provider.plugin}`"
             for report in loaded_plugins().reports
-            if report.provider.distribution in OURS
-            if report.manager and getattr(report.manager.hook, name).get_hookimpls()
+            if report.provider.distribution in OURS and name in report.hooks
         ]
         cog.outl(f"\n### `{name}{inspect.signature(hook)}`\n".replace("'", ""))
         cog.outl(inspect.getdoc(hook))

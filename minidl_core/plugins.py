@@ -50,6 +50,14 @@ class PluginReport:
     manager: pluggy.PluginManager | None = field(default=None, compare=False, repr=False)
     """Calls this plugin's hooks, and no other's."""
 
+    @property
+    def hooks(self) -> list[str]:
+        """The names of the hooks that it implements."""
+        if self.manager is None:
+            return []
+        [plugin] = self.manager.get_plugins()
+        return sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or [])
+
     def __str__(self) -> str:
         return f"plugin '{self.provider.plugin}' ({self.provider.distribution} {self.provider.version})"
 

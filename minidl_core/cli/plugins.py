@@ -30,11 +30,11 @@ def plugins(context: click.Context, as_json: bool) -> None:
     commands = [command.report for command in plugin_commands(own_commands())]
     if as_json:
         print_json(
-            [{**_as_json(report), "components": _components(report), "command": None} for report in reports]
-            + [{**_as_json(report), "components": [], "command": report.provider.plugin} for report in commands]
+            [{**_as_json(report), "command": None} for report in reports]
+            + [{**_as_json(report), "command": report.provider.plugin} for report in commands]
         )
         return
-    rows = [(*_row(report), "; ".join(filter(None, [report.reason, _names(report)]))) for report in reports]
+    rows = [(*_row(report), "; ".join(filter(None, [report.reason, _brings(report)]))) for report in reports]
     rows += [(*_row(report), report.reason or f"command {report.provider.plugin}") for report in commands]
     print_table(("PLUGIN", "DISTRIBUTION", "ENTRY POINT", "STATE", "REASON AND WHAT IT BRINGS"), rows)
 
@@ -90,15 +90,15 @@ def _as_json(report: PluginReport) -> dict[str, object]:
         "entry_point": report.entry_point,
         "state": report.state,
         "reason": report.reason,
+        "components": [f"{one.kind} {one.name}" for one in report.components],
+        "hooks": report.hooks,
     }
 
 
-def _components(report: PluginReport) -> list[str]:
-    return [f"{one.kind} {one.name}" for one in report.components]
-
-
-def _names(report: PluginReport) -> str:
-    return ", ".join(one.name for one in report.components)
+def _brings(report: PluginReport) -> str:
+    names = [one.name for one in report.components]
+    names += [f"hook {hook}" for hook in report.hooks if hook != "minidl_register_components"]
+    return ", ".join(names)
 
 
 def _row(report: PluginReport) -> tuple[str, str, str, str]:

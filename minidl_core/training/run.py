@@ -16,8 +16,6 @@ from minidl_core.plugins import PluginReport, complain, loaded_plugins
 if TYPE_CHECKING:
     from minidl_core.training.experiment import Training
 
-TRAINING_HOOKS = ("minidl_run_start", "minidl_epoch_end", "minidl_run_end")
-
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -47,8 +45,7 @@ class RunHooks:
 
     def start(self) -> None:
         for report in loaded_plugins().reports:
-            hook = report.manager and report.manager.hook
-            if hook and any(getattr(hook, name).get_hookimpls() for name in TRAINING_HOOKS):
+            if {"minidl_run_start", "minidl_epoch_end", "minidl_run_end"} & set(report.hooks):
                 self.listening.append(report)
                 self._call(report, "minidl_run_start")
 
