@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import cog
@@ -40,7 +40,7 @@ def components_of(plugin: str) -> None:
 
 def hooks() -> None:
     """Every hook: its signature, when it is called and since when, and which plugins of this repository use it."""
-    for name, hook in _hooks():
+    for name, hook in hookspecs.HOOKS.items():
         users = [
             f"`{report.provider.plugin}`"
             for report in loaded_plugins().reports
@@ -62,12 +62,6 @@ def checks() -> None:
         ("of", "check", "what it holds the component to"),
         ((kind, kit.sentence(function), " ".join((function.__doc__ or "").split())) for kind, function in rows),
     )
-
-
-def _hooks() -> Iterator[tuple[str, object]]:
-    for name, value in vars(hookspecs).items():
-        if hasattr(value, f"{hookspecs.PROJECT}_spec"):
-            yield name, value
 
 
 def _spec(registration: Registration) -> str:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from minidl_core.nn import Tanh as Tanh
     from minidl_core.optim import SGD as SGD
     from minidl_core.optim import Optimizer as Optimizer
-    from minidl_core.spec import Conformance as Conformance
     from minidl_core.spec import build_component as build_component
     from minidl_core.spec import build_model as build_model
     from minidl_core.spec import parse as parse
@@ -40,7 +39,7 @@ _HOMES = {
     "losses": ("MAE", "MSE", "Loss"),
     "nn": ("Linear", "Module", "ReLU", "Sequential", "Sigmoid", "Tanh"),
     "optim": ("SGD", "Optimizer"),
-    "spec": ("Conformance", "build_component", "build_model", "parse"),
+    "spec": ("build_component", "build_model", "parse"),
     "training": ("accuracy", "load_model", "save_model", "train", "train_model_SGD"),
 }
 _HOME = {name: f"minidl_core.{home}" for home, names in _HOMES.items() for name in names}

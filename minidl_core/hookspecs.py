@@ -1,14 +1,15 @@
 """What a plugin can say to minidl.
 
-A plugin is a module (or object) named by an entry point of the group ``minidl``. It marks its
-implementations with :data:`hookimpl`. The entry point's name is the plugin's name, and qualifies what it
-registers: ``extra_losses.huber``. It implements the hooks that it needs; each may leave out arguments.
+A plugin is a module (or object) named by an entry point of the group `minidl`. It marks its
+implementations with `minidl_core.hookimpl`. The entry point's name is the plugin's name, and qualifies what it
+registers: `extra_losses.huber`. It implements the hooks that it needs; each may leave out arguments.
 
 A hook that raises costs its own plugin alone: what it registered is dropped, and a training goes on without it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -30,11 +31,13 @@ def minidl_register_components(registry: Registrar) -> None:
     """Name the components that the plugin brings. Called once in a process, when a name is first looked up.
 
     Give names and import targets, and import nothing heavy here: a component's module is imported when
-    the component is first used::
+    the component is first used:
 
-        @hookimpl
-        def minidl_register_components(registry):
-            registry.loss("huber", "minidl_extra_losses.huber:Huber", summary="quadratic near zero, linear beyond")
+    ```python
+    @hookimpl
+    def minidl_register_components(registry):
+        registry.loss("huber", "minidl_extra_losses.huber:Huber", summary="quadratic near zero, linear beyond")
+    ```
 
     What a hook registered before it raised is dropped with the rest of the plugin. Since 0.1.
     """
@@ -65,3 +68,9 @@ def minidl_run_end(run: Run, training: Training | None) -> None:
     `training` has the figures of all rounds, also where it was interrupted or diverged; None where it ended with an
     error that left none. Since 0.1.
     """
+
+
+HOOKS: dict[str, Callable[..., None]] = {
+    name: value for name, value in list(vars().items()) if hasattr(value, f"{PROJECT}_spec")
+}
+"""All hooks by name."""

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib import metadata
 
-from minidl_core.registry import CORE, Provider
+from minidl_core.errors import PluginError
+from minidl_core.foreign import foreign_code
+from minidl_core.registry import CORE, Provider, canonical
 
 GROUP = "minidl"
 """The entry points of plugins, each an object with hooks; the name is the plugin's."""
@@ -20,43 +23,72 @@ COMMAND_GROUP = "minidl.commands"
 """The entry points of commands, each a click command; the name is the command's."""
 CORE_DISTRIBUTION = "minidl-core"
 
-NO_DISTRIBUTION, NO_NAME = "(no distribution)", "(no name)"
-"""Of an entry point that no distribution declares, and of a distribution whose metadata is gone."""
-
 LOAD, DISABLE = "MINIDL_LOAD_PLUGINS", "MINIDL_DISABLE_PLUGINS"
 
 
-def in_fixed_order(entry_points: Iterable[metadata.EntryPoint]) -> list[metadata.EntryPoint]:
-    """In an order that depends on their names alone, and not on what was installed first."""
-    return sorted(entry_points, key=lambda e: (e.name, provider_of(e).distribution, e.value))
+@dataclass(frozen=True)
+class Installed:
+    """One entry point, and what is known of it without importing it."""
+
+    entry_point: metadata.EntryPoint
+    provider: Provider
+    way_out: str
+    """What to do where it is of no use."""
+    state: str = ""
+    """`disabled`, `incompatible` or, where that cannot be told, `failed`; empty for one that may be imported."""
+    reason: str = ""
+
+
+def judge(
+    entry_points: Iterable[metadata.EntryPoint],
+    environment: Mapping[str, str],
+    also_known: Iterable[metadata.EntryPoint] = (),
+) -> list[Installed]:
+    """Say of each entry point whether it may be imported, in an order that depends on their names alone.
+
+    Args:
+        also_known: entry points of another group, which `environment` may name too.
+    """
+    ordered = sorted(entry_points, key=lambda e: (e.name, provider_of(e).distribution, e.value))
+    providers = [provider_of(entry_point) for entry_point in (*ordered, *also_known)]
+    judged = []
+    for entry_point in ordered:
+        provider = provider_of(entry_point)
+        try:
+            with foreign_code():
+                state, reason = _left_out(entry_point, provider, environment)
+        except PluginError as error:
+            state, reason = "failed", str(error)
+        judged.append(Installed(entry_point, provider, way_out(provider, providers), state, reason))
+    return judged
 
 
 def provider_of(entry_point: metadata.EntryPoint) -> Provider:
     """Who brings an entry point."""
     distribution = entry_point.dist
     if distribution is None:
-        return Provider(entry_point.name, NO_DISTRIBUTION, "")
+        return Provider(entry_point.name, "(no distribution)", "")
     written = distribution.metadata
-    name, version = written.get_all("Name", [NO_NAME]), written.get_all("Version", ["(no version)"])
+    name, version = written.get_all("Name", ["(no name)"]), written.get_all("Version", ["(no version)"])
     return Provider(entry_point.name, name[0], version[0])
 
 
-def left_out(entry_point: metadata.EntryPoint, environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """The state of an entry point that must not be imported, and why; None for one that may be.
-
-    The state is `disabled` where the environment says so, or `incompatible` where this core is not the one that its
-    distribution requires. Raises packaging's InvalidRequirement where that cannot be read.
-    """
-    provider = provider_of(entry_point)
-    names = {canonical(provider.plugin), canonical(provider.distribution)}
-    if names & _listed(environment.get(DISABLE, "")).keys():
+def _left_out(entry_point: metadata.EntryPoint, provider: Provider, environment: Mapping[str, str]) -> tuple[str, str]:
+    """State and reason of an entry point that must not be imported; both empty for one that may be."""
+    if any(map(provider.is_named, _listed(environment.get(DISABLE, "")).values())):
         return "disabled", f"named in {DISABLE}"
     allowed = environment.get(LOAD)
-    if allowed is not None and not names & _listed(allowed).keys():
+    if allowed is not None and not any(map(provider.is_named, _listed(allowed).values())):
         return "disabled", f"not named in {LOAD}"
-    if unmet := _unmet_requirement(entry_point):
-        return "incompatible", unmet
-    return None
+    unmet = _unmet_requirement(entry_point)
+    return ("incompatible", unmet) if unmet else ("", "")
+
+
+def way_out(provider: Provider, others: Iterable[Provider]) -> str:
+    """What to do about a plugin: what disables it, and no other, by its own name where that is possible."""
+    unfit = provider.plugin == CORE or not re.fullmatch(r"[\w.-]+", provider.plugin)
+    shared = any(other.is_named(provider.plugin) for other in others if other.distribution != provider.distribution)
+    return provider.ways_out("" if shared or unfit else provider.plugin)
 
 
 def names_of_nothing(entry_points: Iterable[metadata.EntryPoint], environment: Mapping[str, str]) -> list[str]:
@@ -70,26 +102,6 @@ def names_of_nothing(entry_points: Iterable[metadata.EntryPoint], environment: M
         for name, written in _listed(environment.get(variable, "")).items()
         if name not in known
     ]
-
-
-def ways_out(provider: Provider, others: Iterable[Provider]) -> str:
-    """What to do about a plugin that is of no use."""
-    unfit = provider.plugin == CORE or not re.fullmatch(r"[\w.-]+", provider.plugin)
-    shared = any(
-        canonical(provider.plugin) in (canonical(other.plugin), canonical(other.distribution))
-        for other in others
-        if other.distribution != provider.distribution
-    )
-    name = provider.distribution if shared or unfit else provider.plugin
-    disable = f"disable it with {DISABLE}={name}"
-    if provider.distribution in (NO_DISTRIBUTION, NO_NAME):
-        return disable
-    return f"{disable} or remove it with 'pip uninstall {provider.distribution}'"
-
-
-def canonical(name: str) -> str:
-    """A name as it is compared: `Minidl_Optim` is `minidl-optim`, as it is for pip."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _listed(value: str) -> dict[str, str]:

@@ -23,11 +23,9 @@ from minidl_core.installed import (
     COMMAND_GROUP,
     CORE_DISTRIBUTION,
     GROUP,
-    in_fixed_order,
-    left_out,
+    Installed,
+    judge,
     names_of_nothing,
-    provider_of,
-    ways_out,
 )
 from minidl_core.nearest import did_you_mean
 from minidl_core.registry import CORE, NAME, Provider, Registrar, Registration, Registry
@@ -92,21 +90,17 @@ def load_plugins(
     Args:
         also_known: entry points that `environment` may name beside them.
     """
-    ordered = in_fixed_order(entry_points)
-    known = [*ordered, *also_known]
-    for line in names_of_nothing(known, environment):
+    judged = judge(entry_points, environment, also_known)
+    for line in names_of_nothing([*(one.entry_point for one in judged), *also_known], environment):
         complain(line, environment)
-    providers = [provider_of(entry_point) for entry_point in known]
     core = Provider(CORE, CORE_DISTRIBUTION, metadata.version(CORE_DISTRIBUTION))
     manager = _checked(core, builtins)
     reports = [PluginReport(core, builtins.__name__, "ok", components=_registrations(core, manager), manager=manager)]
-    reports += [_load(entry_point, environment) for entry_point in ordered]
+    reports += [_load(one) for one in judged]
     found = Registry()
     for report in reports:
         found.commit(report.components)
-    reports = [
-        replace(_judged(report, reports, found), way_out=ways_out(report.provider, providers)) for report in reports
-    ]
+    reports = [_with_conflicts(report, reports, found) for report in reports]
     for report in reports:
         if report.state in ("failed", "incompatible", "conflict"):
             outcome = "has names that are taken" if report.state == "conflict" else "is left out"
@@ -121,13 +115,17 @@ def complain(line: str, environment: Mapping[str, str]) -> None:
     warnings.warn(line, PluginWarning, stacklevel=2)
 
 
-def _load(entry_point: metadata.EntryPoint, environment: Mapping[str, str]) -> PluginReport:
-    provider = provider_of(entry_point)
+def _load(installed: Installed) -> PluginReport:
+    """Import a plugin, check and call it; one that is left out already is reported as it is."""
+    entry_point, provider = installed.entry_point, installed.provider
+    report = PluginReport(
+        provider, entry_point.value, installed.state or "ok", installed.reason, way_out=installed.way_out
+    )
+    if installed.state:
+        return report
     try:
         # A plugin may change what becomes of warnings, for itself.
         with warnings.catch_warnings(), foreign_code():
-            if why_not := left_out(entry_point, environment):
-                return PluginReport(provider, entry_point.value, *why_not)
             if provider.plugin == CORE:
                 raise PluginError(f"the plugin name '{CORE}' is taken; its entry point must have another")
             if not entry_point.pattern.match(entry_point.value):
@@ -135,8 +133,8 @@ def _load(entry_point: metadata.EntryPoint, environment: Mapping[str, str]) -> P
             manager = _checked(provider, entry_point.load())
             components = _registrations(provider, manager)
     except PluginError as error:
-        return PluginReport(provider, entry_point.value, "failed", str(error))
-    return PluginReport(provider, entry_point.value, "ok", components=components, manager=manager)
+        return replace(report, state="failed", reason=str(error))
+    return replace(report, components=components, manager=manager)
 
 
 def _checked(provider: Provider, plugin: object) -> pluggy.PluginManager:
@@ -145,28 +143,29 @@ def _checked(provider: Provider, plugin: object) -> pluggy.PluginManager:
         raise PluginError(f"invalid plugin name {provider.plugin!r}: an entry point's name is [a-z][a-z0-9_]*")
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    _check_hooks(manager, plugin)
+    _check_hooks(plugin)
     manager.register(plugin, provider.plugin)
     manager.check_pending()
     if not manager.get_hookcallers(plugin):
-        raise PluginError("it implements no hook of minidl; mark its functions with minidl_core.hookspecs.hookimpl")
+        raise PluginError("it implements no hook of minidl; mark its functions with minidl_core.hookimpl")
     return manager
 
 
-def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
+def _check_hooks(plugin: object) -> None:
     """Raise PluginError, with what to write, for a hook that is none of minidl's or takes what minidl does not give.
 
-    pluggy refuses them too, and speaks of the objects that it has.
+    pluggy refuses them too, in other words; and a plugin that raises when it is asked for a hook, it may pass over.
     """
-    known = [name for name in vars(hookspecs) if manager.parse_hookspec_opts(hookspecs, name) is not None]
-    for attribute in dir(plugin):
-        options = manager.parse_hookimpl_opts(plugin, attribute)
+    reader = pluggy.PluginManager(hookspecs.PROJECT)
+    for attribute in sorted({*hookspecs.HOOKS, *dir(plugin)}):
+        getattr(plugin, attribute, None)
+        options = reader.parse_hookimpl_opts(plugin, attribute) if hasattr(plugin, attribute) else None
         if options is None:
             continue
         hook = options["specname"] or attribute
-        if hook not in known:
-            raise PluginError(f"'{hook}' is no hook of minidl; {did_you_mean(hook, known)}")
-        given = list(inspect.signature(getattr(hookspecs, hook)).parameters)
+        if hook not in hookspecs.HOOKS:
+            raise PluginError(f"'{hook}' is no hook of minidl; {did_you_mean(hook, hookspecs.HOOKS)}")
+        given = list(inspect.signature(hookspecs.HOOKS[hook]).parameters)
         taken = inspect.signature(getattr(plugin, attribute)).parameters
         if wrong := [argument for argument in taken if argument not in given]:
             raise PluginError(
@@ -182,7 +181,7 @@ def _registrations(provider: Provider, manager: pluggy.PluginManager) -> tuple[R
     return tuple(registrar.registrations)
 
 
-def _judged(report: PluginReport, reports: list[PluginReport], registry: Registry) -> PluginReport:
+def _with_conflicts(report: PluginReport, reports: list[PluginReport], registry: Registry) -> PluginReport:
     """A plugin that works, with state `conflict` where a name of its is another's too."""
     if report.state != "ok" or report.provider.plugin == CORE:
         return report

@@ -22,6 +22,11 @@ TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 RESERVED = ("true", "false", "none")
 
 
+def canonical(name: str) -> str:
+    """The name of a plugin or a distribution as it is compared: `Minidl_Optim` is `minidl-optim`, as it is for pip."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 @dataclass(frozen=True)
 class Provider:
     """Who brings a component: the plugin's name, its distribution and that distribution's version."""
@@ -29,6 +34,17 @@ class Provider:
     plugin: str
     distribution: str
     version: str
+
+    def ways_out(self, name: str = "") -> str:
+        """What to do about it where it is of no use; `name` disables it, else that of its distribution."""
+        disable = f"disable it with MINIDL_DISABLE_PLUGINS={name or self.distribution}"
+        if self.distribution.startswith("("):
+            return disable  # there is none that pip knows
+        return f"{disable} or remove it with 'pip uninstall {self.distribution}'"
+
+    def is_named(self, name: str) -> bool:
+        """Whether this is the name of the plugin or of its distribution."""
+        return canonical(name) in (canonical(self.plugin), canonical(self.distribution))
 
 
 @dataclass(frozen=True)
@@ -53,9 +69,10 @@ class Registration:
             with foreign_code():
                 component: type[Any] = getattr(importlib.import_module(module_name), class_name)
         except PluginError as error:
+            advice = "" if self.provider.plugin == CORE else f"; {self.provider.ways_out()}"
             raise PluginError(
                 f"{self.kind} '{self.name}' of {self.provider.distribution} {self.provider.version} cannot be "
-                f"imported from '{self.target}': {error}"
+                f"imported from '{self.target}': {error}{advice}"
             ) from error
         if not isinstance(component, type) or not any(map(self._is_base, component.__mro__)):
             raise PluginError(f"'{self.target}' is registered as a {self.kind} but is not a subclass of that kind")
@@ -138,7 +155,7 @@ class Registry:
             for registration in registrations
             if name == registration.name
             and kind in (None, registration.kind)
-            and plugin in (None, registration.provider.plugin, registration.provider.distribution)
+            and (plugin is None or registration.provider.is_named(plugin))
         )
         return sorted(found, key=lambda r: (KINDS.index(r.kind), r.name, r.provider.plugin, r.provider.distribution))
 

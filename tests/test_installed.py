@@ -9,9 +9,9 @@ import pytest
 from plugin_code import CORE_VERSION, NEXT_CORE, Plugin, bringing, brings, is_imported, loaded, ran, report, states
 
 from minidl_core.errors import PluginError
-from minidl_core.installed import canonical, ways_out
+from minidl_core.installed import way_out
 from minidl_core.plugins import load_plugins
-from minidl_core.registry import CORE, Provider
+from minidl_core.registry import CORE, Provider, canonical
 
 # -- the core that a plugin asks for --------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ def test_a_way_out_names_what_can_be_written_and_no_other_plugin_bears(provider:
         "dist-f": ["two_of", "of_two"],
     }
     everyone = [Provider(name, distribution, "1") for distribution, listed in names.items() for name in listed]
-    assert ways_out(provider, everyone) == (
+    assert way_out(provider, everyone) == (
         f"disable it with MINIDL_DISABLE_PLUGINS={named} or remove it with 'pip uninstall {provider.distribution}'"
     )
 

@@ -66,13 +66,12 @@ def test_an_entry_point_of_no_distribution_is_loaded(plugin: Plugin) -> None:
     ],
     ids=["object", "property", "module"],
 )
-def test_attributes_that_cannot_be_read_do_not_matter_where_the_hooks_can(
-    plugin: Plugin, code: str, attribute: str
-) -> None:
-    found, said = loaded(plugin("extra", code, attribute=attribute))
-    assert said == []
-    assert report(found, "extra").state == "ok"
-    assert brings(found, "extra")
+def test_a_plugin_whose_attributes_cannot_be_read_is_left_out(plugin: Plugin, code: str, attribute: str) -> None:
+    found, [said] = loaded(plugin("extra", code, attribute=attribute))
+    assert report(found, "extra").state == "failed"
+    assert report(found, "extra").reason.startswith("RuntimeError: ")
+    assert "plugin 'extra' (minidl-extra 1.2.3) is left out: RuntimeError: " in said
+    assert not brings(found, "extra")
 
 
 def test_a_plugin_may_bring_nothing(plugin: Plugin) -> None:

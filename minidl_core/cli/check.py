@@ -64,7 +64,8 @@ def print_results(results: list[tuple[Registration, list[Result]]]) -> None:
     skipped = sum(not result.ran for result in every)
     verdict = f"{failed} failed" if failed else "none failed"
     of = f"{len(results)} component{'s' * (len(results) != 1)}"
-    click.echo(f"\n{ran} checks of {of} ran: {verdict}; {skipped} did not apply")
+    checks = f"{ran} check{'s' * (ran != 1)}"
+    click.echo(f"\n{checks} of {of} ran: {verdict}; {skipped} did not apply")
 
 
 def results_as_json(registration: Registration, results: list[Result]) -> list[dict[str, object]]:

@@ -18,9 +18,8 @@ from minidl_core.spec.signature import signature
 @json_option
 def list_components(kind: str | None, plugin: str | None, as_json: bool) -> None:
     """List what can be named in a spec, and where each comes from."""
-    if plugin is not None:
-        components_of_plugin(plugin)  # raises where there are none
-    components = registry().components(kind, plugin)
+    components = registry().components() if plugin is None else components_of_plugin(plugin)
+    components = [one for one in components if kind in (None, one.kind)]
     if as_json:
         print_json([_as_json(registration) for registration in components])
         return

@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from minidl_core.cli.plugin_commands import PluginCommand, plugin_commands
-from minidl_core.errors import MinidlError, ModelFileWarning, PluginWarning
+from minidl_core.errors import MinidlError, ModelFileWarning, PluginError, PluginWarning
+from minidl_core.foreign import in_one_line
 from minidl_core.nearest import did_you_mean
 
 INTERRUPTED = 130
@@ -41,6 +42,19 @@ class _LazyGroup(click.Group):
         module = _COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"minidl_core.cli.{module}"), module)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, MinidlError, KeyboardInterrupt, OSError):
+            raise
+        except BaseException as error:
+            command = _plugin_commands().get(ctx.invoked_subcommand or "")
+            if command is None and isinstance(error, Exception):
+                raise
+            if command is None:  # SystemExit and the like
+                raise PluginError(f"a component ended the work: {in_one_line(error)}") from error
+            raise command.error(f"failed: {in_one_line(error)}; {command.report.way_out}") from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -98,13 +112,15 @@ def run(arguments: list[str]) -> int:
         # Whoever read the output has gone; what Python still holds back has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except SystemExit:  # click's own, where whoever read the output has gone
+        return 1
     except Exception as error:
         if debug:
             traceback.print_exc()
         if isinstance(error, MinidlError):
             click.echo(f"minidl: {error}", err=True)
             return error.exit_code
-        click.echo(f"minidl: internal error: {type(error).__name__}: {error}; MINIDL_DEBUG=1 shows where", err=True)
+        click.echo(f"minidl: internal error: {in_one_line(error)}; MINIDL_DEBUG=1 shows where", err=True)
         return 1
     return result if isinstance(result, int) else 0
 

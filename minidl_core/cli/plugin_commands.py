@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-from collections import defaultdict
 from collections.abc import Collection
 from importlib import metadata
 from typing import Any
@@ -13,9 +12,8 @@ import click
 
 from minidl_core.errors import PluginError
 from minidl_core.foreign import foreign_code
-from minidl_core.installed import COMMAND_GROUP, GROUP, in_fixed_order, left_out, provider_of, ways_out
+from minidl_core.installed import COMMAND_GROUP, GROUP, judge
 from minidl_core.plugins import PluginReport
-from minidl_core.registry import Provider
 
 _BY_USE = ("disabled", "failed", "incompatible", "conflict", "ok")
 
@@ -44,11 +42,14 @@ class PluginCommand(click.Command):
                 problem = f"'{self.entry_point.value}' is no click command"
             except PluginError as error:
                 problem = str(error)
+        if self.report.state == "disabled":
+            raise self.error(f"cannot be used: it is {problem}")
+        raise self.error(f"cannot be used: {problem}; {self.report.way_out}")
+
+    def error(self, what: str) -> PluginError:
+        """An error that says whose command this is."""
         provider = self.report.provider
-        problem = f"it is {problem}" if self.report.state == "disabled" else f"{problem}; {self.report.way_out}"
-        raise PluginError(
-            f"the command '{self.name}' of {provider.distribution} {provider.version} cannot be used: {problem}"
-        )
+        return PluginError(f"the command '{self.name}' of {provider.distribution} {provider.version} {what}")
 
 
 @functools.cache
@@ -58,33 +59,19 @@ def plugin_commands(own: Collection[str]) -> list[PluginCommand]:
     Args:
         own: the names of minidl's own commands, which no plugin can take.
     """
-    entry_points = in_fixed_order(metadata.entry_points(group=COMMAND_GROUP))
-    providers = [provider_of(one) for one in (*entry_points, *metadata.entry_points(group=GROUP))]
-    bearers: dict[str, list[Provider]] = defaultdict(list)
-    for entry_point in entry_points:
-        if _state(entry_point) is None:
-            bearers[entry_point.name].append(provider_of(entry_point))
+    judged = judge(
+        metadata.entry_points(group=COMMAND_GROUP), os.environ, also_known=metadata.entry_points(group=GROUP)
+    )
     found = []
-    for entry_point in entry_points:
-        provider = provider_of(entry_point)
-        state, reason = _state(entry_point) or ("ok", "")
-        others = [other for other in bearers[entry_point.name] if other != provider]
-        if state == "ok" and entry_point.name in own:
-            state, reason = "conflict", f"minidl has a command '{entry_point.name}' of its own"
+    for one in judged:
+        name, state, reason = one.entry_point.name, one.state or "ok", one.reason
+        usable = [other for other in judged if other.entry_point.name == name and not other.state]
+        others = [other.provider for other in usable if other is not one]
+        if state == "ok" and name in own:
+            state, reason = "conflict", f"minidl has a command '{name}' of its own"
         elif state == "ok" and others:
             whose = " and ".join(f"{other.distribution} {other.version}" for other in others)
-            state, reason = "conflict", f"{whose} has a command '{entry_point.name}' too"
-        way_out = ways_out(provider, providers)
-        found.append(
-            PluginCommand(PluginReport(provider, entry_point.value, state, reason, way_out=way_out), entry_point)
-        )
+            state, reason = "conflict", f"{whose} has a command '{name}' too"
+        report = PluginReport(one.provider, one.entry_point.value, state, reason, way_out=one.way_out)
+        found.append(PluginCommand(report, one.entry_point))
     return sorted(found, key=lambda command: (command.entry_point.name, _BY_USE.index(command.report.state)))
-
-
-def _state(entry_point: metadata.EntryPoint) -> tuple[str, str] | None:
-    """State and reason of a command that must not be imported."""
-    try:
-        with foreign_code():
-            return left_out(entry_point, os.environ)
-    except PluginError as error:
-        return "failed", str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from minidl_core.cli.output import json_option, print_json, print_table
 from minidl_core.cli.plugin_commands import PluginCommand, plugin_commands
 from minidl_core.errors import PluginError
 from minidl_core.plugins import PluginReport, loaded_plugins
+
+TORCH = 77
+"""An exit code that nothing else has."""
 
 
 @click.group(invoke_without_command=True)
@@ -42,7 +46,7 @@ def plugins(context: click.Context, as_json: bool) -> None:
 @plugins.command()
 @json_option
 def doctor(as_json: bool) -> int:
-    """Check all plugins: whether they load, load quickly, can be imported, and pass the conformance kit."""
+    """Check all plugins: whether they load, without torch, can be imported, and pass the conformance kit."""
     reports = loaded_plugins().reports
     results = results_of([component for report in reports for component in report.components])
     commands = plugin_commands(own_commands())
@@ -69,9 +73,13 @@ def _complaints(report: PluginReport) -> Iterator[str]:
 
 def _imports_torch(module: str) -> bool:
     """Whether importing a module, in a fresh process, imports torch."""
-    program = "import importlib, sys; importlib.import_module(sys.argv[1]); sys.exit('torch' in sys.modules)"
-    finished = subprocess.run([sys.executable, "-c", program, module], capture_output=True, check=False)
-    return finished.returncode == 1 and not finished.stderr
+    program = (
+        f"import importlib, sys; importlib.import_module(sys.argv[1]); sys.exit({TORCH} * ('torch' in sys.modules))"
+    )
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        finished = subprocess.run([sys.executable, "-c", program, module], capture_output=True, check=False, timeout=60)
+        return finished.returncode == TORCH
+    return False
 
 
 def _complaints_of_command(command: PluginCommand) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -99,7 +100,8 @@ def _train(
     """What the training gave, and why it ended early where it diverged."""
     import minidl_core
 
-    with progress_bar(options["epochs"]) as on_epoch:
+    # What a component prints does not mix with results.
+    with redirect_stdout(sys.stderr), progress_bar(options["epochs"]) as on_epoch:
         try:
             training = minidl_core.train(
                 options.pop("model"), data, out=folder, stop=interruption.stop, on_epoch=on_epoch, **options

@@ -11,6 +11,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from minidl_core.errors import PluginError
 from minidl_core.registry import NAME, Registration
 from minidl_core.spec.component import Component, constructor, to_value
 
@@ -66,14 +67,14 @@ def kind_taken(parameter: Parameter) -> str | None:
 
 
 def documentation(registration: Registration) -> str:
-    """The docstring of a component, read from its source."""
-    return ast.get_docstring(_definition(registration)) or ""
+    """The docstring of a component, read from its source. Raises PluginError where that cannot be read."""
+    return ast.get_docstring(_readable_definition(registration)) or ""
 
 
 def source(registration: Registration) -> str:
-    """The source of a component's class."""
+    """The source of a component's class. Raises PluginError where it cannot be read."""
+    definition = _readable_definition(registration)
     lines = _source(registration.target.split(":")[0]).read_text(encoding="utf-8").splitlines()
-    definition = _definition(registration)
     first = min([definition.lineno, *(decorator.lineno for decorator in definition.decorator_list)])
     return "\n".join(lines[first - 1 : definition.end_lineno])
 
@@ -147,8 +148,15 @@ def _found(module: str, class_name: str) -> tuple[str, ast.ClassDef]:
     raise LookupError(class_name)
 
 
-def _definition(registration: Registration) -> ast.ClassDef:
-    return _found(*registration.target.split(":"))[1]
+def _readable_definition(registration: Registration) -> ast.ClassDef:
+    try:
+        return _found(*registration.target.split(":"))[1]
+    except _UNREADABLE as error:
+        provider = registration.provider
+        raise PluginError(
+            f"the source of {registration.kind} '{registration.name}' of {provider.distribution} {provider.version} "
+            f"cannot be read from '{registration.target}': {type(error).__name__}: {error}"
+        ) from error
 
 
 def _parameters(arguments: ast.arguments, module: str) -> Iterator[Parameter]:

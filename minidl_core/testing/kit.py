@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +50,8 @@ class Check:
         expected = declared.get(self.name)
         subject = str(self.subject)
         try:
-            with torch.random.fork_rng(devices=[]):
+            # What a component prints does not mix with results.
+            with contextlib.redirect_stdout(sys.stderr), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(SEED)
                 self.function(self.subject)
         except Skipped as why:

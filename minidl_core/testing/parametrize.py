@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minidl_core.errors import RequestError
-from minidl_core.installed import canonical
 from minidl_core.plugins import PluginReport, loaded_plugins
+from minidl_core.registry import canonical
 from minidl_core.testing.kit import Check, checks_of
 
 if TYPE_CHECKING:

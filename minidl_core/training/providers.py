@@ -8,11 +8,10 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from minidl_core.errors import ModelFileError, ModelFileWarning, UnknownNameError
-from minidl_core.installed import canonical
 from minidl_core.losses import Loss
 from minidl_core.nn import Module
 from minidl_core.plugins import registry
-from minidl_core.registry import Provider, Registration
+from minidl_core.registry import Provider, Registration, canonical
 from minidl_core.spec.calls import Names
 from minidl_core.spec.component import components_within
 

@@ -122,7 +122,12 @@ def test_a_group_of_commands_is_a_command(command: Plugin, minidl: Minidl) -> No
         ("raise DataError('no rows')", 1, "minidl: no rows\n"),
         ("raise RequestError('no such thing')", 2, "minidl: no such thing\n"),
         ("raise KeyboardInterrupt", 130, "\nminidl: interrupted\n"),
-        ("1 / 0", 1, "minidl: internal error: ZeroDivisionError: division by zero; MINIDL_DEBUG=1 shows where\n"),
+        (
+            "1 / 0",
+            1,
+            "minidl: the command 'hello' of minidl-hello 1.2.3 failed: ZeroDivisionError: division by zero; disable it "
+            "with MINIDL_DISABLE_PLUGINS=hello or remove it with 'pip uninstall minidl-hello'\n",
+        ),
     ],
 )
 def test_what_a_command_returns_or_raises_becomes_the_exit_code(

@@ -13,14 +13,12 @@ from pathlib import Path
 import pytest
 from environments import run
 
-from minidl_core import hookspecs
-from minidl_core.hookspecs import PROJECT
+from minidl_core.hookspecs import HOOKS
 from minidl_core.plugins import loaded_plugins
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "plugins.md", *sorted(ROOT.glob("plugins/*/README.md"))]
 FOR_AUTHORS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-HOOKS = {name: hook for name, hook in vars(hookspecs).items() if hasattr(hook, f"{PROJECT}_spec")}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -58,13 +58,13 @@ def test_each_of_ten_rounds_has_the_losses_of_its_own_run(run: Any, dtype: str) 
         assert_member(together, r, run(rounds=1, seed=r, dtype=dtype), TOLERANCE[dtype])
 
 
-@every_dtype
 @pytest.mark.slow
-def test_over_the_reports_whole_training_each_round_has_the_losses_of_its_own_run(run: Any, dtype: str) -> None:
-    together = run(n=1000, epochs=300, rounds=10, dtype=dtype)
+def test_over_the_reports_whole_training_each_round_has_the_losses_of_its_own_run(run: Any) -> None:
+    """In float64: on some processors a product rounds by its place in memory, which 300 epochs of float32 amplify."""
+    together = run(n=1000, epochs=300, rounds=10, dtype="float64")
     for r in range(10):
-        alone = run(n=1000, epochs=300, rounds=1, seed=r, dtype=dtype)
-        torch.testing.assert_close(together.history[:, r], alone.history, rtol=0, atol=TOLERANCE[dtype])
+        alone = run(n=1000, epochs=300, rounds=1, seed=r, dtype="float64")
+        torch.testing.assert_close(together.history[:, r], alone.history, rtol=0, atol=1e-9)
 
 
 @every_dtype

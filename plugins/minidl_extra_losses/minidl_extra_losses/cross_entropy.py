@@ -10,7 +10,7 @@ from torch import Tensor
 from minidl_core.errors import ShapeError, require
 from minidl_core.losses import is_labels, row_share
 from minidl_core.nn.saved import saved
-from minidl_core.spec.conformance import Conformance
+from minidl_core.spec import Conformance
 from minidl_extra_losses.class_loss import ClassLoss
 
 

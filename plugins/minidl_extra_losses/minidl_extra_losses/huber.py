@@ -7,7 +7,7 @@ from torch import Tensor
 from minidl_core.errors import require
 from minidl_core.losses import ElementwiseLoss
 from minidl_core.nn.saved import saved
-from minidl_core.spec.conformance import Conformance
+from minidl_core.spec import Conformance
 
 
 class Huber(ElementwiseLoss):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minidl_core.hookspecs import hookimpl
+from minidl_core import hookimpl
 
 if TYPE_CHECKING:
     from minidl_core.registry import Registrar

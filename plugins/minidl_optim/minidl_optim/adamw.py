@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
-from minidl_core.spec.conformance import Conformance
+from minidl_core.spec import Conformance
 from minidl_optim.adam import Adam
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from minidl_core.hookspecs import hookimpl
+from minidl_core import hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor

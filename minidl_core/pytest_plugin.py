@@ -21,12 +21,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many conformance checks ran, where there were any."""
     counts: Counter[str] = Counter()
-    for outcome in ("passed", "failed", "skipped", "error"):
+    for outcome in ("passed", "failed", "xfailed", "skipped", "error"):
         for report in terminalreporter.getreports(outcome):
             if MARK in getattr(report, "keywords", ()) and (report.when == "call" or outcome != "passed"):
                 counts[outcome] += 1
     if counts:
-        ran = counts["passed"] + counts["failed"]
-        said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in ("passed", "failed", "error") if counts[outcome])
+        words = {"passed": "passed", "failed": "failed", "xfailed": "failed as expected", "error": "with an error"}
+        ran = sum(counts[outcome] for outcome in words)
+        said = ", ".join(f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome])
         skipped = f"; {counts['skipped']} did not apply" if counts["skipped"] else ""
-        terminalreporter.write_line(f"minidl: {ran} conformance checks ran: {said or 'none'}{skipped}")
+        checks = f"{ran} conformance check{'s' * (ran != 1)}"
+        terminalreporter.write_line(f"minidl: {checks} ran: {said or 'none'}{skipped}")
