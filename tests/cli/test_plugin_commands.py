@@ -125,8 +125,8 @@ def test_a_group_of_commands_is_a_command(command: Plugin, minidl: Minidl) -> No
         (
             "1 / 0",
             1,
-            "minidl: the command 'hello' of minidl-hello 1.2.3 failed: ZeroDivisionError: division by zero; disable it "
-            "with MINIDL_DISABLE_PLUGINS=hello or remove it with 'pip uninstall minidl-hello'\n",
+            "minidl: the command 'hello_test' of minidl-hello_test 1.2.3 failed: ZeroDivisionError: division by zero; "
+            "disable it with MINIDL_DISABLE_PLUGINS=hello_test or remove it with 'pip uninstall minidl-hello_test'\n",
         ),
     ],
 )
