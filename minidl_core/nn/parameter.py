@@ -152,8 +152,8 @@ class FlatParameters:
             start = part.stop
             yield (
                 name,
-                self.values[..., part].view(*self.rounds, *parameter.shape),
-                self.grads[..., part].view(*self.rounds, *parameter.shape),
+                self.values[..., part].view((*self.rounds, *parameter.shape)),
+                self.grads[..., part].view((*self.rounds, *parameter.shape)),
             )
 
 

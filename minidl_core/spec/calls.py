@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from minidl_core.errors import ArgumentError, MinidlError, SpecError, UnknownNameError
+from minidl_core.errors import ArgumentError, MinidlError, PluginError, SpecError, UnknownNameError
+from minidl_core.foreign import foreign_code
 from minidl_core.nearest import did_you_mean
 from minidl_core.plugins import registry
 from minidl_core.registry import Registration
@@ -138,13 +139,14 @@ class CallBuilder(ABC):
         if self.failures > failures:
             raise Failed()
         try:
-            return component_class(**values)
+            with foreign_code(ArgumentError):
+                return component_class(**values)
         except ArgumentError as error:
             at = arguments.get(error.argument or "")
             raise self.problem(str(error), at.span if at else call.span) from None
-        except Exception as error:
+        except PluginError as error:
             # Whatever a plugin's constructor raises is a problem of this spec, shown at its place.
-            raise self.problem(f"{call.name} cannot be built: {type(error).__name__}: {error}", call.span) from error
+            raise self.problem(f"{call.name} cannot be built: {error}", call.span) from error
 
     def evaluate(
         self, component_class: type[Component], name: str, value: Value, shape: Shape | None, sizes: dict[str, int]

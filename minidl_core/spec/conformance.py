@@ -12,11 +12,12 @@ class Conformance:
     """What the kit must know of a component beyond its code. Most need nothing of it."""
 
     examples: tuple[Mapping[str, Any], ...] = ()
-    """Arguments to build it with, by name. Without any: the defaults, each flag turned and each choice taken."""
+    """Arguments to build it with, by name; the first are the ones that others vary. Without any: the defaults. Each
+    argument that no example gives is varied too: a flag turned, another choice, another number."""
     input_shape: tuple[int, ...] = (3,)
     """Of one example that a layer is given, where its arguments do not say it."""
     refused: tuple[Mapping[str, Any], ...] = ()
-    """Changes to the arguments of the first example that must each be refused."""
+    """Changes to the arguments of an example that must each be refused."""
     unbounded: tuple[str, ...] = ()
     """Arguments that may be any finite number."""
     first_step: Callable[[Any, Any, Any], Any] | None = None

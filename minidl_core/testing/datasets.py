@@ -18,6 +18,12 @@ def drawn(subject: Subject[Dataset], seed: int) -> Table:
     return subject.build().sample(Generator().manual_seed(seed))
 
 
+def behaviour(subject: Subject[Dataset]) -> list[torch.Tensor]:
+    """All that can be seen of what it does."""
+    table = drawn(subject, 1)
+    return [table.features, table.target]
+
+
 def a_sample_is_a_whole_table(subject: Subject[Dataset]) -> None:
     """Finite numbers in float64 under as many names; labels that have a class, or finite values."""
     table = drawn(subject, 0)
@@ -29,6 +35,9 @@ def a_sample_is_a_whole_table(subject: Subject[Dataset]) -> None:
     fails_unless(bool(table.features.isfinite().all()), "its features are not finite")
     if "n" in subject.build().arguments:
         fails_unless(rows == subject.build().arguments["n"], f"it has {rows} rows, and n is another number")
+    wanted = "[N, 1] of float64" if table.classes is None else "[N] of int64"
+    found = f"{list(table.target.shape)} of {table.target.dtype}".replace("torch.", "")
+    fails_unless(found == wanted.replace("N", str(rows)), f"its target is {found}, and must be {wanted}")
     if table.classes is None:
         fails_unless(bool(table.target.isfinite().all()), "its target is not finite")
     else:

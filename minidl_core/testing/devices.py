@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from minidl_core.testing.result import Skipped
+from minidl_core.testing.result import CheckFailed, Skipped
 
 NEEDS_DATA = ("meta tensor", "_local_scalar_dense", "data-dependent", "nonzero")
 
@@ -24,4 +24,7 @@ def without_data(use: Callable[[torch.device], None]) -> None:
     except (RuntimeError, NotImplementedError) as error:
         if any(phrase in str(error) for phrase in NEEDS_DATA) and "Expected all tensors" not in str(error):
             raise Skipped("it looks at its numbers, and there is no second device here") from error
+        if "device" in str(error):
+            advice = "make it with x.new_zeros(...), or declare it as a Parameter"
+            raise CheckFailed(f"a tensor is not where the input is: {error}; {advice}") from error
         raise

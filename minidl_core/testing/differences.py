@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -26,34 +26,44 @@ def require_derivative(what: str, found: Tensor, function: Callable[[Tensor], Te
     are a failure.
     """
     fails_unless(found.shape == at.shape, f"{what} has shape {list(found.shape)} and must have {list(at.shape)}")
-    slopes, kinks = central_differences(function, at)
+    slopes, rounding, kinks = central_differences(function, at)
     fails_unless(
         int(kinks.sum()) <= MOST_AT_KINKS * kinks.numel(),
         f"there is no derivative by {what.removeprefix('the gradient of ')} at {int(kinks.sum())} of {kinks.numel()} "
         "random points",
     )
-    require_close(what, torch.where(kinks, slopes, found), slopes, ABSOLUTE, RELATIVE, "central differences give")
+    absolute = ABSOLUTE + rounding
+    require_close(what, torch.where(kinks, slopes, found), slopes, absolute, RELATIVE, "central differences give")
 
 
-def central_differences(function: Callable[[Tensor], Tensor], at: Tensor) -> tuple[Tensor, Tensor]:
-    """The slope of the function's sum along each element, and whether the slopes on its two sides differ."""
-    here = function(at).sum()
-    slopes, kinks = torch.zeros_like(at), torch.zeros(at.shape, dtype=torch.bool)
+def central_differences(function: Callable[[Tensor], Tensor], at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The slope of the function's sum along each element, its rounding error, and whether it has a kink there."""
+    here = function(at).clone()
+    slopes, rounding = torch.zeros_like(at), torch.zeros_like(at)
+    kinks = torch.zeros(at.shape, dtype=torch.bool)
     for index in range(at.numel()):
         moved = at.flatten().clone()
         moved[index] += STEP
-        above = function(moved.view(at.shape)).sum()
+        above = function(moved.view(at.shape)).clone()
         moved[index] -= 2 * STEP
-        below = function(moved.view(at.shape)).sum()
-        slope = (above - below) / (2 * STEP)
+        below = function(moved.view(at.shape)).clone()
+        # Differences first, so that values which do not change add no rounding; then their sum.
+        slope = (above - below).sum() / (2 * STEP)
+        bend = (above - 2 * here + below).sum() / STEP
+        size = torch.where(above == below, 0, above.abs() + here.abs()).sum()
         slopes.view(-1)[index] = slope
-        bend = (above - here) / STEP - (here - below) / STEP
-        kinks.view(-1)[index] = bend.abs() > AT_A_KINK * (1 + slope.abs())
-    return slopes, kinks
+        rounding.view(-1)[index] = 4 * torch.finfo(at.dtype).eps * size / STEP
+        kinks.view(-1)[index] = bend.abs() > AT_A_KINK * (1 + slope.abs()) + rounding.view(-1)[index]
+    return slopes, rounding, kinks
 
 
 def require_close(
-    what: str, found: Tensor, expected: Tensor, absolute: float, relative: float, oracle: str = "it must be"
+    what: str,
+    found: Tensor,
+    expected: Tensor,
+    absolute: float | Tensor,
+    relative: float,
+    oracle: str = "it must be",
 ) -> None:
     """Raise CheckFailed with the worst element where two tensors differ by more than the tolerances."""
     if found.shape != expected.shape:
@@ -64,7 +74,8 @@ def require_close(
         worst = int(excess.argmax())
         one, other = found.flatten()[worst].item(), expected.flatten()[worst].item()
         index = [int(i) for i in torch.unravel_index(torch.tensor(worst), found.shape)] if found.dim() else []
-        beside = f" (a factor of {one / other:.6g})" if other else ""
+        factor = f"{one / other:.6g}" if other else ""
+        beside = f" (a factor of {factor})" if factor not in ("", "1") else f" (off by {one - other:.3g})"
         raise CheckFailed(
             f"{what} is {one:.9g} at {index} where {oracle} {other:.9g}{beside}; "
             f"{int(wrong.sum())} of {wrong.numel()} elements are wrong"
@@ -80,3 +91,8 @@ def require_identical(what: str, found: Tensor, expected: Tensor) -> None:
     """Raise CheckFailed where two tensors are not the same bit for bit."""
     same = found.shape == expected.shape and torch.equal(found.nan_to_num(), expected.nan_to_num())
     fails_unless(same, f"{what} is not the same")
+
+
+def differ(found: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
+    """Whether any of several tensors is not the same bit for bit."""
+    return len(found) != len(expected) or not all(map(torch.equal, found, expected))

@@ -20,14 +20,23 @@ def drawn(subject: Subject[Initializer], seed: int, shape: tuple[int, ...] = SHA
     return subject.build()(shape, FAN_IN, FAN_OUT, Generator().manual_seed(seed))
 
 
+def behaviour(subject: Subject[Initializer]) -> list[Tensor]:
+    """All that can be seen of what it does."""
+    return [drawn(subject, 1)]
+
+
 def it_draws_finite_float64_of_the_shape_asked_for(subject: Subject[Initializer]) -> None:
-    """On the CPU, so that a seed means the same for every dtype and device."""
-    for shape in (SHAPE, (5,), (2, 3, 4), (0, 3)):
+    """On the CPU, so that a seed means the same for every dtype and device; from torch's own generator where none is
+    given.
+    """
+    for shape in (SHAPE, (5,), (2, 3, 4), (0, 3), ()):
         values = drawn(subject, 0, shape)
         fails_unless(values.shape == shape, f"it gives {list(values.shape)} where {list(shape)} is asked for")
         fails_unless(values.dtype == torch.float64, f"it gives {values.dtype}")
         fails_unless(values.device.type == "cpu", f"it draws on {values.device}")
         fails_unless(bool(values.isfinite().all()), "what it draws is not finite")
+    of_one = subject.build()((1, 1), 1, 1, None)
+    fails_unless(bool(of_one.isfinite().all()), "what it draws for one input and one output is not finite")
 
 
 def the_generator_alone_decides(subject: Subject[Initializer]) -> None:

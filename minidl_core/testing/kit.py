@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +9,18 @@ from typing import Any
 import torch
 
 from minidl_core.errors import PluginError, RequestError
+from minidl_core.foreign import foreign_code
 from minidl_core.nearest import did_you_mean
 from minidl_core.plugins import registry
-from minidl_core.spec.component import Component
+from minidl_core.spec.component import Component, constructor
 from minidl_core.spec.conformance import Conformance
-from minidl_core.testing import datasets, every, initializers, layers, losses, metrics, optimizers
+from minidl_core.testing import datasets, every, initializers, layer_subject, layers, losses, metrics, optimizers
+from minidl_core.testing.differences import differ
 from minidl_core.testing.result import CheckFailed, Result, Skipped
 from minidl_core.testing.subject import Subject, subjects
 
 SEED = 0
+_Check = Callable[[Subject[Any]], None]
 
 OF_KIND: dict[str, tuple[Callable[[Any], None], ...]] = {
     "layer": layers.CHECKS,
@@ -45,22 +46,18 @@ class Check:
         return sentence(self.function)
 
     def run(self) -> Result:
-        """What came of it; nothing is raised."""
+        """What came of it; nothing is raised, and what the component prints does not mix with results."""
         declared = self.subject.conformance.expected_failures if isinstance(self.subject, Subject) else {}
         expected = declared.get(self.name)
         subject = str(self.subject)
         try:
-            # What a component prints does not mix with results.
-            with contextlib.redirect_stdout(sys.stderr), torch.random.fork_rng(devices=[]):
+            with torch.random.fork_rng(devices=[]), foreign_code(CheckFailed, Skipped):
                 torch.manual_seed(SEED)
                 self.function(self.subject)
         except Skipped as why:
             return Result(subject, self.name, "skipped", str(why))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # a component may raise SystemExit and the like
-            detail = str(error) if isinstance(error, CheckFailed) else f"{type(error).__name__}: {error}"
-            detail = " ".join(detail.split())
+        except (CheckFailed, PluginError) as error:
+            detail = " ".join(str(error).split())
             if expected is not None:
                 return Result(subject, self.name, "failed as expected", f"{expected} ({detail})")
             return Result(subject, self.name, "failed", detail)
@@ -115,12 +112,66 @@ def checks_of(kind: str, name_or_class: str | type[Component], conformance: Conf
     if getattr(component_class, "kind", None) != kind:
         raise RequestError(f"{component_class.__name__} is not of kind '{kind}'")
     declared = conformance or component_class.conformance
-    functions = (*every.CHECKS, *OF_KIND[kind])
-    names = [sentence(function) for function in functions]
+    functions = [*every.CHECKS, *OF_KIND[kind]]
+    varied = [*functions, its_arguments_change_what_it_does]
+    names = [sentence(function) for function in varied]
     for unknown in set(declared.expected_failures) - set(names):
         refused = f"expected_failures of {component_class.__name__} names no check: '{unknown}'"
         raise RequestError(f"{refused}; {did_you_mean(unknown, names)}")
-    return [Check(function, subject) for subject in subjects(component_class, declared) for function in functions]
+    _require_known(component_class, declared)
+    return [
+        Check(function, subject)
+        for subject in subjects(component_class, declared)
+        for function in _functions_for(subject, functions, varied)
+    ]
+
+
+def _functions_for(subject: Subject[Any], functions: list[_Check], varied: list[_Check]) -> list[_Check]:
+    """All checks of a component that can be built; else the one that says so."""
+    if not _can_be_built(subject):
+        return functions[:1]
+    return functions if subject.varies is None else varied
+
+
+def _require_known(component_class: type[Component], declared: Conformance) -> None:
+    """Raise RequestError for a declaration that says nothing: of arguments that are none, or without a reason."""
+    arguments = list(constructor(component_class).parameters)
+    named = [*declared.unbounded, *(name for one in (*declared.examples, *declared.refused) for name in one)]
+    for name in named:
+        if name not in arguments:
+            unknown = f"conformance of {component_class.__name__} names no argument: '{name}'"
+            raise RequestError(f"{unknown}; {did_you_mean(name, arguments)}")
+    for check, reason in declared.expected_failures.items():
+        if not reason.strip():
+            raise RequestError(f"expected_failures of {component_class.__name__} gives no reason for '{check}'")
+
+
+def _can_be_built(subject: Subject[Any]) -> bool:
+    """Whether there is anything to check beyond that it cannot be built."""
+    try:
+        with foreign_code():
+            subject.build()
+    except PluginError:
+        return False
+    return True
+
+
+_BEHAVIOUR: dict[str, Callable[[Subject[Any]], list[torch.Tensor]]] = {
+    "layer": layer_subject.behaviour,
+    "loss": losses.behaviour,
+    "optimizer": optimizers.behaviour,
+    "initializer": initializers.behaviour,
+    "dataset": datasets.behaviour,
+    "metric": metrics.behaviour,
+}
+
+
+def its_arguments_change_what_it_does(subject: Subject[Any]) -> None:
+    """With another value of one argument, something that can be seen is another."""
+    assert subject.varies is not None
+    seen = _BEHAVIOUR[subject.component_class.kind]
+    if not differ(seen(subject), seen(subject.varies)):
+        raise CheckFailed(f"it does just what it does as '{subject.varies}'; the argument changes nothing")
 
 
 def sentence(function: Callable[[Any], None]) -> str:

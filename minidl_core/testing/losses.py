@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 
 from minidl_core.errors import CallOrderError, ShapeError
-from minidl_core.losses import Loss
+from minidl_core.losses import Loss, encode_labels
 from minidl_core.testing.devices import without_data
 from minidl_core.testing.differences import require_close, require_derivative, require_identical, require_same
-from minidl_core.testing.result import CheckFailed, fails_unless
+from minidl_core.testing.result import CheckFailed, Skipped, fails_unless
 from minidl_core.testing.subject import Subject, sample
 
-N, OUTPUTS, ROUNDS = 5, 3, (3,)
+N, ROUNDS = 5, (2,)
+OUTPUTS = (3, 1)
+SCALES = (2.0, 20.0)
 
 
 class Case(NamedTuple):
@@ -26,37 +28,38 @@ class Case(NamedTuple):
     target: Tensor
     kind: str
 
-    @property
-    def is_label(self) -> bool:
-        """Whether targets are labels, one number a row."""
-        return not self.target.is_floating_point()
-
 
 def cases(
-    subject: Subject[Loss], *leading: int, outputs: int = OUTPUTS, dtype: torch.dtype = torch.float64
+    subject: Subject[Loss], *leading: int, dtype: torch.dtype = torch.float64, scale: float = SCALES[0]
 ) -> Iterator[Case]:
-    """Outputs with encoded labels, and with probabilities, which are numbers like any where a loss takes those.
+    """Several outputs and a single one, with encoded class labels, probabilities and numbers of any sign, where the
+    loss takes them and has a value for them.
 
-    Raises CheckFailed where neither is taken.
+    Raises CheckFailed where none is taken.
     """
-    random = torch.Generator().manual_seed(4)
-    labels = torch.randint(outputs, leading, generator=random)
-    probabilities = sample(*leading, outputs, seed=5).softmax(-1).to(dtype)
     refusals = []
-    for kind in ("class labels", "numbers"):
-        loss = subject.build()
-        output = 2 * sample(*leading, outputs, seed=6).to(dtype)
-        try:
-            target = loss.encode(labels, outputs, dtype) if kind == "class labels" else probabilities
-            loss.forward(output.clone(), target.clone())
-        except ShapeError as error:
-            refusals.append(f"{kind}: {error}")
-            continue
-        yield Case(subject.build(), output, target, kind)
-    if len(refusals) == 2:
-        raise CheckFailed(
-            f"it takes neither encoded class labels nor numbers of the outputs' shape; {'; '.join(refusals)}"
-        )
+    taken = 0
+    for outputs in OUTPUTS:
+        random = torch.Generator().manual_seed(4)
+        labels = torch.randint(max(outputs, 2), leading, generator=random)
+        output = scale * sample(*leading, outputs, seed=6).to(dtype)
+        for kind, made in (
+            ("class labels", None),
+            ("probabilities", sample(*leading, outputs, seed=5).softmax(-1).to(dtype)),
+            ("numbers", 2 * sample(*leading, outputs, seed=15).to(dtype)),
+        ):
+            try:
+                target = subject.build().encode(labels, outputs, dtype) if made is None else made
+                value = subject.build().forward(output.clone(), target.clone())
+            except ShapeError as error:
+                refusals.append(f"{kind}: {error}")
+                continue
+            if kind == "numbers" and not value.isfinite().all():
+                continue
+            taken += 1
+            yield Case(subject.build(), output, target, f"{kind} and {outputs} output{'s' * (outputs > 1)}")
+    if not taken:
+        raise CheckFailed(f"it takes neither class labels nor numbers; {'; '.join(refusals)}")
 
 
 def weights(*shape: int) -> Tensor:
@@ -70,15 +73,31 @@ def gradient(case: Case, sample_weight: Tensor | None = None) -> Tensor:
     return case.loss.backward()
 
 
-def backward_equals_central_differences(subject: Subject[Loss]) -> None:
-    """In float64, for each kind of target that it takes, away from kinks."""
+def behaviour(subject: Subject[Loss]) -> list[Tensor]:
+    """All that can be seen of what it does."""
+    seen = []
     for case in cases(subject, N):
+        seen += [case.loss.forward(case.output, case.target), case.loss.backward()]
+    return seen
+
+
+def backward_equals_central_differences(subject: Subject[Loss]) -> None:
+    """In float64, for each kind of target that it takes, at small and at large outputs, away from kinks."""
+    for case in (case for scale in SCALES for case in cases(subject, N, scale=scale)):
         require_derivative(
             f"the gradient of the output, for {case.kind},",
-            gradient(case),
+            _given(gradient(case)),
             lambda output: case.loss.forward(output, case.target),  # noqa: B023
             case.output,
         )
+
+
+def _given(slope: Tensor) -> Tensor:
+    """What backward gave, where it gave something."""
+    fails_unless(
+        isinstance(slope, Tensor), f"backward gives {type(slope).__name__}; it must return the gradient of the output"
+    )
+    return slope
 
 
 def backward_with_sample_weights_equals_central_differences(subject: Subject[Loss]) -> None:
@@ -98,13 +117,13 @@ def backward_equals_autograd_through_forward(subject: Subject[Loss]) -> None:
         for sample_weight in (None, weights(*rounds, N)):
             for case in cases(subject, *rounds, N):
                 leaf = case.output.clone().requires_grad_()
-                [expected] = torch.autograd.grad(
-                    subject.build().forward(leaf, case.target, sample_weight).sum(), [leaf], allow_unused=True
-                )
+                value = subject.build().forward(leaf, case.target, sample_weight).sum()
+                fails_unless(value.requires_grad, "autograd cannot follow forward; write it in PyTorch's operations")
+                [expected] = torch.autograd.grad(value, [leaf], allow_unused=True)
                 expected = torch.zeros_like(leaf) if expected is None else expected
                 found = gradient(case, sample_weight)
                 require_close(
-                    f"the gradient, for {case.kind},", found, expected, 1e-10, 1e-10, "autograd through it gives"
+                    f"the gradient, for {case.kind},", found, expected, 1e-9, 1e-9, "autograd through it gives"
                 )
 
 
@@ -150,7 +169,67 @@ def two_losses_share_nothing(subject: Subject[Loss]) -> None:
         first = gradient(case).clone()
         for other in cases(subject, N + 2):
             gradient(other)
-        require_identical("the gradient, after another loss was used", case.loss.backward(), first)
+        require_identical("the gradient, after another loss was used,", case.loss.backward(), first)
+
+
+def what_was_before_changes_nothing(subject: Subject[Loss]) -> None:
+    """A loss that was used before, with sample weights, gives what a new one gives; what it gave stays as it was."""
+    for case in cases(subject, N):
+        value = case.loss.forward(case.output.flip(-2), case.target, weights(N))
+        kept = value, case.loss.backward()
+        as_they_were = [tensor.clone() for tensor in kept]
+        new = subject.build()
+        expected = new.forward(case.output, case.target), new.backward()
+        found = case.loss.forward(case.output, case.target), case.loss.backward()
+        for what, ours, theirs in zip(("the loss", "the gradient"), found, expected, strict=True):
+            require_identical(f"{what}, after another batch was used,", ours, theirs)
+        for what, tensor, before in zip(("a loss", "a gradient"), kept, as_they_were, strict=True):
+            require_identical(f"{what} that was given, after the next batch,", tensor, before)
+
+
+def a_better_answer_costs_less(subject: Subject[Loss]) -> None:
+    """Outputs that speak for the label of each row cost less than outputs that speak against it."""
+    agreed = 0
+    for outputs in OUTPUTS:
+        labels = torch.arange(N) % max(outputs, 2)
+        one_hot = encode_labels(labels, outputs, torch.float64)
+        try:
+            target = subject.build().encode(labels, outputs, torch.float64)
+            right, wrong = (subject.build().forward(y, target) for y in (2 * one_hot - 0.5, 1.5 - 2 * one_hot))
+        except ShapeError:
+            continue
+        agreed += 1
+        fails_unless(bool(right < wrong), f"right answers cost {float(right):.6g}, wrong ones {float(wrong):.6g}")
+    if not agreed:
+        raise Skipped("it takes no class labels")
+
+
+def labels_are_what_they_are_encoded_as(subject: Subject[Loss]) -> None:
+    """Class labels themselves, `[*rounds, N]`, cost what `encode` makes of them."""
+    taken = 0
+    for outputs in OUTPUTS:
+        labels = torch.arange(N) % max(outputs, 2)
+        output = 2 * sample(N, outputs, seed=6)
+        try:
+            target = subject.build().encode(labels, outputs, torch.float64)
+            expected, found = subject.build().forward(output, target), subject.build().forward(output, labels)
+        except ShapeError:
+            continue
+        taken += 1
+        require_same("the loss for labels themselves", found, expected)
+    if not taken:
+        raise Skipped("it takes no class labels")
+
+
+def any_memory_layout_is_taken(subject: Subject[Loss]) -> None:
+    """Outputs that do not lie row by row, and targets that all rounds share."""
+    for case in cases(subject, *ROUNDS, N):
+        shared = case.target[0].expand(case.target.shape)
+        expected = case.loss.forward(case.output, shared.clone()), case.loss.backward()
+        apart = case.output.mT.contiguous().mT
+        found = case.loss.forward(apart, shared), case.loss.backward()
+        for what, ours, theirs in zip(("loss", "gradient"), found, expected, strict=True):
+            require_same(f"the {what}, for {case.kind} in another layout,", ours, theirs)
 
 
 def backward_before_forward_is_refused(subject: Subject[Loss]) -> None:
@@ -160,16 +239,18 @@ def backward_before_forward_is_refused(subject: Subject[Loss]) -> None:
     except CallOrderError:
         return
     except Exception as error:
-        raise CheckFailed(f"it raises {type(error).__name__} and not CallOrderError: {error}") from error
+        raise CheckFailed(
+            f"it raises {type(error).__name__} and not CallOrderError: {error}; keep it in saved()"
+        ) from error
     raise CheckFailed("it is not refused")
 
 
 def shapes_that_differ_are_refused(subject: Subject[Loss]) -> None:
-    """Targets and sample weights are never broadcast: any other shape is a ShapeError."""
+    """Targets and sample weights are never broadcast: any other shape is a ShapeError that says it."""
     for case in cases(subject, N):
         target, weight = case.target, weights(N)
         wrong = [target[:-1], target[:1], torch.cat([target, target]), target.unsqueeze(0), target[0]]
-        if not case.is_label:
+        if target.dim() > 1 and target.shape[-1] > 1:
             wrong += [target[:, :1], target[:, :-1]]
         for one in wrong:
             _require_shape_error(case, one, None)
@@ -184,7 +265,9 @@ def _require_shape_error(case: Case, target: Tensor, sample_weight: Tensor | Non
     given += f" for outputs {list(case.output.shape)}"
     try:
         case.loss.forward(case.output, target, sample_weight)
-    except ShapeError:
+    except ShapeError as error:
+        shape = list(target.shape if sample_weight is None else sample_weight.shape)
+        fails_unless(str(shape) in str(error), f"{given} is refused without a word of {shape}: {error}")
         return
     except Exception as error:
         raise CheckFailed(f"{given} raises {type(error).__name__} and not ShapeError: {error}") from error
@@ -195,7 +278,7 @@ def rows_do_not_depend_on_each_other(subject: Subject[Loss]) -> None:
     """Another output in one row does not change the gradient of another row."""
     for case in cases(subject, N):
         before = gradient(case).clone()
-        case.output[-1] = sample(OUTPUTS, seed=9)
+        case.output[-1] = sample(case.output.shape[-1], seed=9)
         require_same("the gradient of a row, beside another row", gradient(case)[:-1], before[:-1])
 
 
@@ -232,9 +315,9 @@ def rounds_at_once_equal_each_round_alone(subject: Subject[Loss]) -> None:
 
 
 def dtype_is_kept(subject: Subject[Loss]) -> None:
-    """The loss and its gradient have the dtype of the outputs, with sample weights too."""
+    """The loss and its gradient have the dtype of the outputs, with sample weights of any dtype too."""
     for dtype in (torch.float32, torch.float64):
-        for sample_weight in (None, weights(N).to(dtype)):
+        for sample_weight in (None, weights(N), torch.arange(1, N + 1)):
             for case in cases(subject, N, dtype=dtype):
                 value = case.loss.forward(case.output, case.target, sample_weight)
                 slope = case.loss.backward()
@@ -257,27 +340,32 @@ def device_is_kept(subject: Subject[Loss]) -> None:
 
 
 def large_outputs_give_finite_numbers(subject: Subject[Loss]) -> None:
-    """The loss and its gradient for outputs up to about 100 in size, in float32."""
-    for case in cases(subject, 40, dtype=torch.float32):
-        output = 25 * case.output
-        fails_unless(bool(case.loss.forward(output, case.target).isfinite().all()), "the loss is not finite")
-        fails_unless(bool(case.loss.backward().isfinite().all()), "the gradient is not finite")
+    """The loss and its gradient for outputs up to about 100 in size, in float32; and where they are met exactly."""
+    for case in cases(subject, 40, dtype=torch.float32, scale=50.0):
+        met = case.target if case.target.shape == case.output.shape else torch.zeros_like(case.output)
+        for output in (case.output, met):
+            fails_unless(bool(case.loss.forward(output, case.target).isfinite().all()), "the loss is not finite")
+            fails_unless(bool(case.loss.backward().isfinite().all()), "the gradient is not finite")
 
 
 CHECKS: tuple[Callable[[Subject[Any]], None], ...] = (
+    any_number_of_rows_is_taken,
+    dtype_is_kept,
+    device_is_kept,
+    inputs_are_left_as_they_were,
+    backward_before_forward_is_refused,
+    shapes_that_differ_are_refused,
     backward_equals_central_differences,
     backward_with_sample_weights_equals_central_differences,
     backward_equals_autograd_through_forward,
     it_is_the_mean_over_rows,
     a_sample_weight_of_k_is_the_row_k_times,
-    inputs_are_left_as_they_were,
-    two_losses_share_nothing,
-    backward_before_forward_is_refused,
-    shapes_that_differ_are_refused,
-    rows_do_not_depend_on_each_other,
-    any_number_of_rows_is_taken,
-    rounds_at_once_equal_each_round_alone,
-    dtype_is_kept,
-    device_is_kept,
+    a_better_answer_costs_less,
+    labels_are_what_they_are_encoded_as,
     large_outputs_give_finite_numbers,
+    rows_do_not_depend_on_each_other,
+    rounds_at_once_equal_each_round_alone,
+    any_memory_layout_is_taken,
+    what_was_before_changes_nothing,
+    two_losses_share_nothing,
 )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from minidl_core.errors import SpecError
-from minidl_core.nn import Module, Sequential
+from minidl_core.errors import PluginError, RequestError, SpecError
+from minidl_core.foreign import foreign_code
+from minidl_core.nn import Initializer, Module, Sequential
 from minidl_core.plugins import registry
 from minidl_core.spec import build_component, build_model
 from minidl_core.spec.component import Component, component_hint, constructor, hints, spec_name, to_value
@@ -30,6 +31,8 @@ class Subject(Generic[C]):
     component_class: type[C]
     arguments: Mapping[str, Any]
     conformance: Conformance
+    varies: Subject[C] | None = None
+    """The one that this is a variation of, by one argument."""
 
     def build(self, **changed: Any) -> C:
         """A new component with these arguments, some of them changed."""
@@ -77,33 +80,79 @@ class Subject(Generic[C]):
 
     def __str__(self) -> str:
         try:
-            return str(self.build())
-        except Exception:
+            with foreign_code():
+                return str(self.build())
+        except PluginError:
             name = spec_name(self.component_class)
             return name + (f"({_written(self.arguments)})" if self.arguments else "")
 
 
 def subjects(component_class: type[C], conformance: Conformance) -> list[Subject[C]]:
-    """The class with each choice of arguments that it is checked with."""
-    examples = conformance.examples or _made_up(component_class, conformance)
-    return [Subject(component_class, example, conformance) for example in examples]
+    """The class with each choice of arguments that it is checked with, the first of them without variation."""
+    declared = list(conformance.examples) or [_sizes(component_class, conformance)]
+    first = Subject(component_class, declared[0], conformance)
+    return [
+        first,
+        *(Subject(component_class, one, conformance) for one in declared[1:]),
+        *(Subject(component_class, one, conformance, first) for one in _variations(first, declared)),
+    ]
 
 
-def _made_up(component_class: type[Component], conformance: Conformance) -> Iterator[dict[str, Any]]:
-    """The defaults, each flag turned and each choice taken; sizes where a layer says which arguments are sizes."""
+def _sizes(component_class: type[Component], conformance: Conformance, smallest: bool = False) -> dict[str, Any]:
+    """The arguments that a layer says are sizes."""
     sizes: dict[str, Any] = {}
     if issubclass(component_class, Module):
+        axis, shape = component_class.input_axis, conformance.input_shape
         if component_class.input_argument:
-            sizes[component_class.input_argument] = conformance.input_shape[component_class.input_axis]
+            if len(shape) < -axis:
+                raise RequestError(
+                    f"{component_class.__name__} takes its size from axis {axis} of an example, and "
+                    f"Conformance(input_shape={shape}) has no such axis; declare another"
+                )
+            sizes[component_class.input_argument] = 1 if smallest else shape[axis]
         if component_class.output_argument:
-            sizes[component_class.output_argument] = MADE_UP_SIZE
-    yield sizes
+            sizes[component_class.output_argument] = 1 if smallest else MADE_UP_SIZE
+    return sizes
+
+
+def _variations(first: Subject[Any], declared: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The first choice of arguments with one of them changed, for each that no declared choice changes."""
+    component_class: type[Component] = first.component_class
+    smallest = _sizes(component_class, first.conformance, smallest=True)
+    if smallest and getattr(component_class, "input_axis", None) == -1 and not first.conformance.examples:
+        yield {**first.arguments, **smallest}
+    given = {name for one in declared for name in one}
     for name, parameter in constructor(component_class).parameters.items():
-        hint = hints(component_class).get(name)
-        if hint is bool and parameter.default is not parameter.empty:
-            yield {**sizes, name: not parameter.default}
-        if typing.get_origin(hint) is typing.Literal:
-            yield from ({**sizes, name: choice} for choice in typing.get_args(hint) if choice != parameter.default)
+        if name in given or parameter.default is parameter.empty or parameter.kind is parameter.VAR_POSITIONAL:
+            continue
+        for value in _others(component_class, name, parameter.default):
+            try:
+                with foreign_code(RequestError):
+                    first.build(**{name: value})
+            except RequestError:
+                continue
+            except PluginError:
+                pass  # the checks will say so
+            yield {**first.arguments, name: value}
+            break
+
+
+def _others(component_class: type[Component], name: str, default: Any) -> Iterator[Any]:
+    """Values of an argument that are not its default, likely ones first."""
+    hint = hints(component_class).get(name)
+    kind = component_hint(component_class, name)
+    if isinstance(default, bool):
+        yield not default
+    elif typing.get_origin(hint) is typing.Literal:
+        yield from (choice for choice in typing.get_args(hint) if choice != default)
+    elif isinstance(default, int) and hint is int:
+        yield from (7, default + 1)
+    elif isinstance(default, (int, float)):
+        yield from (value for value in (default / 2, 0.25, 2 * default, default + 0.5) if value != default)
+    elif kind is Initializer:
+        yield from (spec for spec in ("normal(std=0.3)", "xavier_uniform") if spec != default)
+    elif isinstance(default, (list, tuple)):
+        yield [value / 2 for value in default if isinstance(value, float)]
 
 
 def sample(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:

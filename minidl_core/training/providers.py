@@ -7,7 +7,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from minidl_core.errors import ModelFileError, ModelFileWarning, UnknownNameError
+from minidl_core.errors import ModelFileError, ModelFileWarning
 from minidl_core.losses import Loss
 from minidl_core.nn import Module
 from minidl_core.plugins import registry
@@ -60,12 +60,10 @@ def names_of(providers: Any) -> Names:
 
 def _registered(kind: str, name: str, provider: Provider) -> Registration:
     """What a name of a file stands for here: what its own plugin brings, else what another one brings of that name."""
-    bare = name.rpartition(".")[2]
-    for candidate in (f"{provider.plugin}.{bare}", name, bare):
-        try:
+    qualified = f"{provider.plugin}.{name.rpartition('.')[2]}"
+    for candidate in dict.fromkeys((qualified, name)):
+        if registry().bearing(kind, candidate):
             return registry().find(kind, candidate)
-        except UnknownNameError:
-            continue
     raise ModelFileError(
         f"{kind} '{name}' came from {provider.distribution} {provider.version}, which does not bring it here; 'minidl "
         f"plugins' says what is in use, 'pip install {provider.distribution}' installs it"

@@ -54,8 +54,12 @@ class RunHooks:
             self._call(report, "minidl_epoch_end", epoch=epoch, loss=loss.clone())  # theirs to change
 
     def end(self, training: Training | None) -> None:
+        """Tell the end. An interruption there costs what the plugin does, and not the training that is done."""
         for report in list(self.listening):
-            self._call(report, "minidl_run_end", training=training)
+            try:
+                self._call(report, "minidl_run_end", training=training)
+            except KeyboardInterrupt:
+                complain(f"{report} was interrupted: minidl_run_end", os.environ)
 
     def _call(self, report: PluginReport, hook: str, **arguments: Any) -> None:
         assert report.manager is not None

@@ -41,7 +41,7 @@ class CrossEntropy(ClassLoss):
             {},
             {"label_smoothing": 0.2},
             {"weight": [0.5, 2.0, 1.0]},
-            {"label_smoothing": 1, "weight": [0.5, 2, 1]},
+            {"label_smoothing": 0.5, "weight": [0.5, 2, 1]},
         ),
         refused=({"weight": []}, {"weight": [0, 0, 0]}, {"weight": [1, -1, 1]}),
     )

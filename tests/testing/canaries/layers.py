@@ -24,10 +24,11 @@ ROUNDS = "rounds at once equal each round alone"
 DTYPE = "dtype is kept"
 DEVICE = "device is kept"
 LARGE = "large inputs give finite numbers"
-EVALUATION = "evaluation draws nothing and training goes on after it"
+EVALUATION = "in evaluation nothing is drawn and rows are independent"
+AFTERWARDS = "training goes on after evaluation"
 DOCUMENTED = "it is built and documented"
 REFUSED = "bad arguments are refused when it is built"
-COPIED = "a copy is equal and shares nothing that changes"
+COPIED = "a copy is equal and another"
 
 
 class FactorInInputGradient(Linear):
@@ -242,6 +243,7 @@ class NoRowsFail(ReLU):
     """Looks at the first row."""
 
     rejected_by = NUMBER
+    says = "IndexError"
 
     def forward(self, x: Tensor) -> Tensor:
         self.first = x[..., 0, :]
@@ -363,7 +365,7 @@ class KeepsEvaluation(Sequential):
 class NeverTrainsAgain(Module):
     """Doubles in training; after an evaluation it does so no more."""
 
-    rejected_by = EVALUATION
+    rejected_by = AFTERWARDS
     evaluated = False
 
     def forward(self, x: Tensor) -> Tensor:
@@ -429,6 +431,7 @@ class CannotBeCopied(Tanh):
     """Holds something that cannot be copied."""
 
     rejected_by = COPIED
+    says = "cannot pickle"
 
     def __init__(self) -> None:
         self.open = (number for number in range(3))
@@ -438,6 +441,7 @@ class LeavesProgram(Tanh):
     """Calls sys.exit."""
 
     rejected_by = INPUT
+    says = "SystemExit: 3"
 
     def backward(self, dy: Tensor) -> Tensor:
         raise SystemExit(3)
@@ -459,6 +463,7 @@ class SharesAParameter(Module):
     """Two names for one parameter."""
 
     rejected_by = PARAMETERS
+    says = "two layers share a parameter"
 
     def __init__(self) -> None:
         self.one = Parameter((3,), Normal(), 3, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from minidl_core.errors import require
+from minidl_core.errors import ShapeError, require
 from minidl_core.losses import MSE, Loss, is_labels, row_share
 from minidl_core.losses.loss import encode_labels
 from minidl_core.nn.saved import saved
@@ -25,6 +25,11 @@ ROUNDS = "rounds at once equal each round alone"
 DTYPE = "dtype is kept"
 DEVICE = "device is kept"
 LARGE = "large outputs give finite numbers"
+BEFORE = "what was before changes nothing"
+BETTER = "a better answer costs less"
+LABELS = "labels are what they are encoded as"
+LAYOUT = "any memory layout is taken"
+ARGUMENTS = "its arguments change what it does"
 REFUSED = "bad arguments are refused when it is built"
 
 
@@ -268,3 +273,123 @@ class AnyPower(MSE):
     def __init__(self, power: float = 2.0) -> None:
         require("power", power, abs(power) <= 1e30, "not that large")
         self.power = power
+
+
+class ClipsErrors(MSE):
+    """Clips the error at 20 in backward alone."""
+
+    rejected_by = DIFFERENCES
+
+    def derivative(self) -> Tensor:
+        return 2 * self.error.clamp(-20, 20)
+
+
+class WrongBelowZero(MSE):
+    """Half of the derivative where the target is negative."""
+
+    rejected_by = DIFFERENCES
+
+    def value(self, y: Tensor, t: Tensor) -> Tensor:
+        self.half = torch.where(t < 0, 0.5, 1.0).to(y)
+        return super().value(y, t)
+
+    def derivative(self) -> Tensor:
+        return self.half * super().derivative()
+
+
+class WrongWay(MSE):
+    """Rewards the error."""
+
+    rejected_by = BETTER
+
+    def value(self, y: Tensor, t: Tensor) -> Tensor:
+        return -super().value(y, t)
+
+    def derivative(self) -> Tensor:
+        return -super().derivative()
+
+
+class LabelsOneOff(MSE):
+    """Takes labels that are not encoded for the class after them."""
+
+    rejected_by = LABELS
+
+    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        if is_labels(output, target):
+            target = (target + 1) % max(output.shape[-1], 2)
+        return super().forward(output, target, sample_weight)
+
+
+class OneBuffer(MSE):
+    """Writes each gradient into the memory of the one before."""
+
+    rejected_by = BEFORE
+
+    def backward(self) -> Tensor:
+        slope = super().backward()
+        buffers = self.__dict__.setdefault("buffers", {})
+        return buffers.setdefault(slope.shape, torch.empty_like(slope)).copy_(slope)
+
+
+class WeightsOfTheLastCall(MSE):
+    """Keeps sample weights for a call without."""
+
+    rejected_by = BEFORE
+    weight: Tensor | None = None
+
+    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        if sample_weight is not None:
+            self.weight = sample_weight
+        if self.weight is not None and self.weight.shape == output.shape[:-1]:
+            sample_weight = self.weight
+        return super().forward(output, target, sample_weight)
+
+
+class NeedsRowByRow(MSE):
+    """Looks at its targets as one row of numbers."""
+
+    rejected_by = LAYOUT
+    says = "view size"
+
+    def value(self, y: Tensor, t: Tensor) -> Tensor:
+        return super().value(y, t.view(-1).view(t.shape))
+
+
+class NormOfEachRow(Loss):
+    """|y - t| of each row, whose derivative is 0 / 0 where they are equal."""
+
+    rejected_by = LARGE
+    error: Tensor = saved()
+    share: Tensor | float = saved()
+
+    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        if is_labels(output, target):
+            target = encode_labels(target, output.shape[-1], output.dtype)
+        if target.shape != output.shape:
+            raise ShapeError(f"target {list(target.shape)} for outputs {list(output.shape)}")
+        self.error, self.share = output - target, row_share(output, sample_weight)
+        return (self.error.norm(dim=-1, keepdim=True) * self.share).sum((-2, -1))
+
+    def backward(self) -> Tensor:
+        return self.error / self.error.norm(dim=-1, keepdim=True) * self.share
+
+
+class RefusesWithoutAWord(MSE):
+    """Says nothing of the shapes that it refuses."""
+
+    rejected_by = SHAPES
+
+    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        try:
+            return super().forward(output, target, sample_weight)
+        except ShapeError:
+            raise ShapeError("wrong shape") from None
+
+
+class IgnoresDelta(MSE):
+    """Takes a delta, and has none."""
+
+    rejected_by = ARGUMENTS
+
+    def __init__(self, delta: float = 1.0) -> None:
+        require("delta", delta, delta > 0, "greater than 0")

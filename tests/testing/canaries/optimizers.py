@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from minidl_core.errors import require
 from minidl_core.nn import FlatParameters
 from minidl_core.optim import SGD, Optimizer
 from minidl_core.spec import Conformance
@@ -19,6 +20,9 @@ GRADIENTS = "gradients are left as they were"
 ROUNDS = "rounds at once equal each round alone"
 OWN_RATE = "each round may have its own learning rate"
 ANOTHER_SIZE = "parameters of another size are refused"
+EVERY = "every weight is stepped"
+DECAY = "weight decay makes weights smaller"
+ARGUMENTS = "its arguments change what it does"
 DTYPE = "dtype is kept"
 DEVICE = "device is kept"
 
@@ -58,10 +62,11 @@ class StuckAfterAWhile(SGD):
     """Halves its step each time, and never arrives."""
 
     rejected_by = DOWN
+    conformance = Conformance()
 
     def step(self, parameters: FlatParameters) -> None:
         self.steps += 1
-        parameters.values -= self.lr * parameters.grads / 2 ** (self.steps - 1)
+        parameters.values -= self.lr * parameters.grads * 0.5 ** (self.steps - 1)
 
 
 class _Velocity(SGD):
@@ -233,3 +238,49 @@ class StateOnTheCPU(SGD):
         velocity = self.state.setdefault("velocity", start)
         velocity.mul_(0.9).add_(parameters.grads)
         parameters.values -= self.lr * velocity
+
+
+class FirstLayerOnly(SGD):
+    """Steps the parameter that is first."""
+
+    rejected_by = EVERY
+
+    def step(self, parameters: FlatParameters) -> None:
+        self.steps += 1
+        first = next(iter(parameters.named.values()))
+        first.value.sub_(first.grad * self.lr)
+
+
+class DecayGrows(SGD):
+    """Adds to the weights what it should take from them."""
+
+    rejected_by = DECAY
+
+    def __init__(self, lr: float = 0.1, weight_decay: float = 0.0) -> None:
+        super().__init__(lr)
+        require("weight_decay", weight_decay, weight_decay >= 0, "0 or greater")
+        self.weight_decay = weight_decay
+
+    def step(self, parameters: FlatParameters) -> None:
+        parameters.values += self.lr * self.weight_decay * parameters.values
+        super().step(parameters)
+
+
+class IgnoresMomentum(SGD):
+    """Takes a momentum, and has none."""
+
+    rejected_by = ARGUMENTS
+
+    def __init__(self, lr: float = 0.1, momentum: float = 0.9) -> None:
+        super().__init__(lr)
+        require("momentum", momentum, 0 <= momentum < 1, "0 or greater and less than 1")
+
+
+class StateIsTheGradient(SGD):
+    """Keeps the very gradient, which the next step overwrites."""
+
+    rejected_by = RESTORED
+
+    def step(self, parameters: FlatParameters) -> None:
+        super().step(parameters)
+        self.state["last"] = parameters.grads

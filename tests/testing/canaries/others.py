@@ -139,3 +139,22 @@ class SortsOutputs(Metric):
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         output.copy_(output.sort(-2).values)
         return output[..., output.shape[-2] // 2, 0]
+
+
+class IgnoresStd(Normal):
+    """Draws with a deviation of 1, whatever is asked for."""
+
+    rejected_by = "its arguments change what it does"
+
+    def __call__(self, shape: Shape, fan_in: int, fan_out: int, generator: Generator | None) -> Tensor:
+        return self.mean + torch.randn(shape, dtype=torch.float64, generator=generator)
+
+
+class TakesAnyTarget(Metric):
+    """Compares with whatever can be laid over the outputs."""
+
+    rejected_by = "the order of rows does not matter"
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        target = target if target.dim() == output.dim() else target.unsqueeze(-1)
+        return (output - target.reshape(-1)[0]).mean((-2, -1))
