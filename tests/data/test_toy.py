@@ -137,16 +137,6 @@ def test_noise_moves_points_by_normal_steps_and_keeps_their_labels(name: str) ->
     assert stats.kstest(steps, stats.norm(0, 0.25).cdf).pvalue > 0.001
 
 
-@every_dataset
-def test_the_same_generator_gives_the_same_sample(name: str) -> None:
-    state = torch.get_rng_state()
-    first, again, other = sample(name), sample(name), sample(name, seed=1)
-    assert torch.equal(first.features, again.features)
-    assert torch.equal(first.target, again.target)
-    assert not torch.equal(first.features, other.features)
-    assert torch.equal(torch.get_rng_state(), state)
-
-
 def points(features: Tensor) -> set[tuple[float, ...]]:
     return {tuple(row) for row in features.reshape(-1, 2).tolist()}
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from minidl_core.errors import ArgumentError
 from minidl_core.nn import Initializer, KaimingUniform, Linear, Normal, Sequential, XavierUniform, Zeros
 from minidl_core.plugins import registry
-from minidl_core.seeding import generator
 
 FAN_IN, FAN_OUT = 400, 100
 init = torch.nn.init
@@ -125,28 +124,6 @@ def test_the_bias_is_drawn_even_where_the_weight_is_zero() -> None:
     assert not layer.weight.value.any()
     assert layer.bias is not None
     assert layer.bias.value.all()
-
-
-@pytest.mark.parametrize("spec", SPECS)
-def test_a_draw_is_float64_of_the_shape_asked_for(spec: str) -> None:
-    found = Initializer.of(spec)((2, 3, 4), 12, 8, None)
-    assert found.dtype == torch.float64
-    assert found.shape == (2, 3, 4)
-
-
-@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec != "zeros"])
-def test_a_draw_depends_on_its_generator_alone(spec: str) -> None:
-    draw = Initializer.of(spec)
-
-    def from_seed(seed: int) -> Tensor:
-        return draw((5, 5), 5, 5, generator(seed, "weights"))
-
-    state = torch.get_rng_state()
-    first = from_seed(0)
-    assert torch.equal(torch.get_rng_state(), state)
-    torch.rand(3)
-    assert torch.equal(from_seed(0), first)
-    assert (from_seed(1) != first).all()
 
 
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if spec != "zeros"])

@@ -1,4 +1,4 @@
-"""Every core layer against three oracles: autograd through its own forward, torch.nn, and central differences."""
+"""Every core layer against torch.nn, and what a layer promises beyond what the conformance kit checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from minidl_core.errors import CallOrderError
 from minidl_core.nn import Module
 from minidl_core.plugins import registry
 from minidl_core.spec import build_model
@@ -90,23 +89,6 @@ def test_every_core_layer_has_a_case() -> None:
     assert {one.name for one in registry().components("layer", plugin="core")} == set(CASES)
 
 
-@every_layer
-@any_rounds
-def test_backward_equals_autograd_through_forward(spec: str, rounds: tuple[int, ...]) -> None:
-    layer = bound(spec, rounds)
-    x = sample(*rounds, N, FEATURES)
-    dy = sample(*layer.forward(x).shape, seed=3)
-    found = gradients(layer, x, dy)
-
-    leaves = [x.clone().requires_grad_()]
-    for parameter in layer.named_parameters().values():
-        leaves.append(parameter.value.clone().requires_grad_())
-        parameter.bind(leaves[-1], parameter.grad)
-    expected = torch.autograd.grad(layer.forward(leaves[0]), leaves, dy)
-
-    all_close(found, list(expected), 1e-8)
-
-
 @pytest.mark.parametrize(("spec", "twin"), TWINS, ids=SPECS)
 @any_rounds
 def test_forward_and_backward_equal_torch_nn(
@@ -133,48 +115,6 @@ def test_forward_and_backward_equal_torch_nn(
         )
 
 
-@every_layer
-def test_backward_equals_central_differences(spec: str) -> None:
-    layer = bound(spec)
-    x = sample(N, FEATURES)
-    dy = sample(*layer.forward(x).shape, seed=3)
-    found = gradients(layer, x, dy)
-    tensors = [x, *(parameter.value for parameter in layer.named_parameters().values())]
-
-    def objective() -> Tensor:
-        return (layer.forward(x) * dy).sum()
-
-    all_close(found, [central_difference(objective, tensor) for tensor in tensors], 1e-7)
-
-
-def central_difference(function: Callable[[], Tensor], x: Tensor, h: float = 1e-6) -> Tensor:
-    """The derivative of `function` with respect to each element of x, which is moved in place."""
-    derivative = torch.empty_like(x)
-    for index in product(*map(range, x.shape)):
-        at = x[index].item()
-        x[index] = at + h
-        above = function()
-        x[index] = at - h
-        derivative[index] = (above - function()) / (2 * h)
-        x[index] = at
-    return derivative
-
-
-@every_layer
-@any_rounds
-def test_each_round_of_a_batched_layer_equals_that_round_alone(spec: str, rounds: tuple[int, ...]) -> None:
-    layer = bound(spec, rounds)
-    x = sample(*rounds, N, FEATURES)
-    y = layer.forward(x)
-    dy = sample(*y.shape, seed=3)
-    batched = gradients(layer, x, dy)
-
-    for index in product(*map(range, rounds)):
-        alone = member(layer, index)
-        all_close([y[index]], [alone.forward(x[index])], 1e-12)
-        all_close([one[index] for one in batched], gradients(alone, x[index], dy[index]), 1e-12)
-
-
 @pytest.mark.parametrize("spec", ["relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_round_of_an_activation_equals_that_round_alone_to_the_last_bit(spec: str, dtype: torch.dtype) -> None:
@@ -196,15 +136,6 @@ def test_one_input_serves_all_rounds(spec: str) -> None:
 
 
 @every_layer
-def test_backward_sets_gradients_and_does_not_add_to_them(spec: str) -> None:
-    layer = bound(spec)
-    x = sample(N, FEATURES)
-    dy = sample(*layer.forward(x).shape, seed=3)
-    once = gradients(layer, x, dy)
-    all_close(gradients(layer, x, dy), once, 0)
-
-
-@every_layer
 def test_backward_is_of_the_last_forward(spec: str) -> None:
     layer = bound(spec)
     x, other = sample(N, FEATURES), sample(2, FEATURES, seed=9)
@@ -212,64 +143,6 @@ def test_backward_is_of_the_last_forward(spec: str) -> None:
     expected = gradients(layer, x, dy)
     layer.forward(other)
     all_close(gradients(layer, x, dy), expected, 0)
-
-
-@every_layer
-def test_backward_is_linear_in_the_gradient_it_is_given(spec: str) -> None:
-    layer = bound(spec)
-    x = sample(N, FEATURES)
-    first = sample(*layer.forward(x).shape, seed=3)
-    second = sample(*first.shape, seed=4)
-    sums = [2 * a - 3 * b for a, b in zip(gradients(layer, x, first), gradients(layer, x, second), strict=True)]
-    all_close(gradients(layer, x, 2 * first - 3 * second), sums, 1e-12)
-
-
-@every_layer
-def test_input_and_output_gradient_are_left_as_they_were(spec: str) -> None:
-    layer = bound(spec)
-    x = sample(N, FEATURES)
-    dy = sample(*layer.forward(x).shape, seed=3)
-    before = [x.clone(), dy.clone(), *(parameter.value.clone() for parameter in layer.named_parameters().values())]
-    gradients(layer, x, dy)
-    all_close([x, dy, *(parameter.value for parameter in layer.named_parameters().values())], before, 0)
-
-
-@every_layer
-def test_backward_before_forward_is_refused(spec: str) -> None:
-    layer = bound(spec)
-    dy = torch.ones(N, *layer.output_shape((FEATURES,)), dtype=torch.float64)
-    with pytest.raises(CallOrderError, match=r"backward was called before forward; call forward first"):
-        layer.backward(dy)
-
-
-@every_layer
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_dtype_and_shape_are_those_promised(spec: str, dtype: torch.dtype) -> None:
-    layer = bound(spec, dtype=dtype)
-    y = layer.forward(sample(N, FEATURES).to(dtype))
-    assert y.dtype == dtype
-    assert y.shape == (N, *layer.output_shape((FEATURES,)))
-    dx = layer.backward(torch.ones_like(y))
-    assert dx.dtype == dtype
-    assert dx.shape == (N, FEATURES)
-
-
-@every_layer
-def test_an_empty_batch_has_zero_gradients(spec: str) -> None:
-    layer = bound(spec)
-    y = layer.forward(sample(0, FEATURES))
-    assert y.shape == (0, *layer.output_shape((FEATURES,)))
-    dx, *grads = gradients(layer, sample(0, FEATURES), torch.zeros_like(y))
-    assert dx.shape == (0, FEATURES)
-    assert all(torch.equal(grad, torch.zeros_like(grad)) for grad in grads)
-
-
-@every_layer
-def test_a_strided_input_gives_what_a_contiguous_one_does(spec: str) -> None:
-    layer = bound(spec)
-    x = sample(FEATURES, 2 * N).mT[::2]
-    dy = sample(*layer.forward(x).shape, seed=3)
-    all_close(gradients(layer, x, dy), gradients(layer, x.contiguous(), dy), 1e-12)
 
 
 @pytest.mark.parametrize(("spec", "twin"), [("relu", torch.relu), ("tanh", torch.tanh), ("sigmoid", torch.sigmoid)])

@@ -70,16 +70,6 @@ def test_steps_equal_torch_optim(spec: str, twin: Callable[..., torch.optim.Opti
     walk(Optimizer.of(spec), twin, rounds)
 
 
-def test_a_step_leaves_the_gradients_and_the_memory_in_place() -> None:
-    parameters = flat(2)
-    parameters.grads.fill_(0.5)
-    where, values = parameters.values.data_ptr(), parameters.values.clone()
-    SGD(lr=2.0).step(parameters)
-    assert (parameters.grads == 0.5).all()
-    assert parameters.values.data_ptr() == where
-    torch.testing.assert_close(parameters.values, values - 1, rtol=1e-15, atol=1e-15)
-
-
 def test_plain_sgd_remembers_nothing() -> None:
     optimizer = SGD()
     optimizer.step(flat(1))

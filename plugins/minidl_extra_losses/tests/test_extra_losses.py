@@ -1,4 +1,4 @@
-"""What every loss of this plugin must do: agree with PyTorch and its autograd, and keep to the contract of losses."""
+"""Every loss of this plugin against PyTorch and its autograd; the conformance kit checks the contract."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from minidl_core.errors import ArgumentError, CallOrderError, ShapeError, SpecError
+from minidl_core.errors import ArgumentError, ShapeError, SpecError
 from minidl_core.losses import Loss, encode_labels
 from minidl_core.plugins import registry
 from minidl_core.spec import build_component
@@ -136,53 +136,6 @@ def test_every_round_has_the_loss_and_the_gradient_that_pytorch_has_for_it_alone
 
 
 @every_case
-def test_a_round_among_many_is_that_round_alone(case):
-    output, target = case.problem((3,), 5, 4)
-    weight = torch.rand(3, 5, dtype=torch.float64)
-    together, alone = case.loss(4), case.loss(4)
-    values = together.forward(output, target, weight)
-    for r in range(3):
-        close(values[r], alone.forward(output[r], target[r], weight[r]), 1e-14)
-        close(together.backward()[r], alone.backward(), 1e-14)
-
-
-@every_case
-def test_gradient_is_the_central_difference(case):
-    output, target = case.problem((), 3, 4)
-    weight = torch.tensor([1.0, 0.5, 3.0], dtype=torch.float64)
-    loss = case.loss(4)
-    loss.forward(output, target, weight)
-    gradient = loss.backward()
-    # Each output moved alone, one a round: [N F, N, F].
-    step = 1e-5 * torch.eye(output.numel(), dtype=torch.float64).reshape(-1, *output.shape)
-    targets, weights = target.expand(len(step), *target.shape), weight.expand(len(step), 3)
-    higher, lower = loss.forward(output + step, targets, weights), loss.forward(output - step, targets, weights)
-    close(gradient.flatten(), (higher - lower) / 2e-5, 1e-8)
-
-
-@every_case
-def test_a_sample_weight_of_k_is_the_row_k_times(case):
-    output, target = case.problem((2,), 4, 3)
-    times = torch.tensor([3, 0, 1, 2])
-    loss, repeated = case.loss(3), case.loss(3)
-    close(
-        loss.forward(output, target, times.double().expand(2, 4)),
-        repeated.forward(output.repeat_interleave(times, 1), target.repeat_interleave(times, 1)),
-    )
-    row = torch.arange(4).repeat_interleave(times)
-    close(loss.backward(), torch.zeros_like(output).index_add(1, row, repeated.backward()))
-
-
-@every_case
-def test_equal_sample_weights_are_none(case):
-    output, target = case.problem((2,), 4, 3)
-    loss = case.loss(3)
-    weighted = loss.forward(output, target, torch.full((2, 4), 7.0, dtype=torch.float64)), loss.backward()
-    close(weighted[0], loss.forward(output, target))
-    close(weighted[1], loss.backward())
-
-
-@every_case
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_logits_of_ten_thousand_are_finite_and_equal_to_pytorch(case, dtype):
     output = torch.cartesian_prod(*[torch.tensor([-1e4, 0.0, 1e4], dtype=dtype)] * 3)
@@ -206,51 +159,6 @@ def test_logits_of_ten_thousand_are_finite_and_equal_to_pytorch(case, dtype):
     tolerance = 1e-5 if dtype == torch.float32 else 1e-12
     close(value, expected_value, tolerance)
     close(gradient, expected_gradient, tolerance)
-
-
-@every_case
-def test_inputs_are_unchanged_and_backward_can_be_repeated(case):
-    output, target = case.problem((2,), 4, 3)
-    weight = torch.rand(2, 4, dtype=torch.float64)
-    before = output.clone(), target.clone(), weight.clone()
-    loss = case.loss(3)
-    loss.forward(output, target, weight)
-    first = loss.backward().clone()
-    assert torch.equal(loss.backward(), first)
-    for now, then in zip((output, target, weight), before, strict=True):
-        assert torch.equal(now, then)
-
-
-@every_case
-def test_backward_before_forward_is_refused(case):
-    with pytest.raises(CallOrderError, match="before forward"):
-        case.loss(3).backward()
-
-
-@every_case
-@pytest.mark.parametrize(
-    ("output", "target"),
-    [([5, 3], [4, 3]), ([5, 3], [5, 1]), ([5, 3], [1, 5, 3]), ([2, 5, 3], [5, 3]), ([5, 3], [5]), ([3], [3])],
-    ids=str,
-)
-def test_a_target_of_another_shape_is_refused_with_both_shapes(case, output, target):
-    with pytest.raises(ShapeError) as caught:
-        case.loss(3).forward(torch.randn(output), torch.rand(target))
-    assert str(output) in str(caught.value)
-    assert str(target) in str(caught.value)
-
-
-@every_case
-def test_labels_of_another_number_than_the_rows_are_refused_with_both_shapes(case):
-    with pytest.raises(ShapeError, match=r"\[5, 3\].*\[4\]"):
-        case.loss(3).forward(torch.randn(5, 3), torch.zeros(4, dtype=torch.long))
-
-
-@every_case
-def test_sample_weights_of_another_number_than_the_rows_are_refused(case):
-    output, target = case.problem((), 5, 3)
-    with pytest.raises(ShapeError, match=r"sample_weight \[4\].*\[5\]"):
-        case.loss(3).forward(output, target, torch.ones(4))
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.name != "hinge"], ids=str)
