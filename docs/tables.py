@@ -11,7 +11,7 @@ import cog
 
 from minidl_core import hookspecs
 from minidl_core.plugins import loaded_plugins, registry
-from minidl_core.registry import Registration
+from minidl_core.registry import KINDS, Registrar, Registration
 from minidl_core.spec.signature import documentation, signature
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +35,21 @@ def components_of(plugin: str) -> None:
     _write(
         ("spec, with its defaults", "what it is", "formula"),
         ((_spec(one), one.summary, " ".join(documentation(one).split("\n\n")[0].split())) for one in found),
+    )
+
+
+def registrar() -> None:
+    """What the registration hook can register."""
+    _write(
+        ("in `minidl_register_components`", "registers"),
+        (
+            (
+                f'`registry.{name}(name, "package.module:Class", summary=...)`',
+                (inspect.getdoc(method) or "").removeprefix("Register ").rstrip("."),
+            )
+            for name, method in vars(Registrar).items()
+            if name in KINDS
+        ),
     )
 
 

@@ -100,14 +100,15 @@ def _decays(subject: Subject[Optimizer]) -> bool:
 
 def every_weight_is_stepped(subject: Subject[Optimizer]) -> None:
     """Those of each layer, where no gradient is 0."""
-    parameters = parameters_of(values_of())
-    optimizer = subject.build()
+    optimizer, parameters = subject.build(), parameters_of(values_of())
+    moved = {name: torch.zeros(parameter.shape, dtype=torch.bool) for name, parameter in parameters.named.items()}
     for step in range(2):
-        parameters.grads = gradient_of_step(parameters, step)
-        optimizer.step(parameters)
-    for name, parameter in parameters_of(values_of()).named.items():
-        changed = parameters.named[name].value != parameter.value
-        fails_unless(bool(changed.all()), f"a weight of layer '{name}' is not changed in two steps")
+        before = {name: parameter.value.clone() for name, parameter in parameters.named.items()}
+        stepped(optimizer, parameters, first=step, steps=1)
+        for name, parameter in parameters.named.items():
+            moved[name] |= parameter.value != before[name]
+    for name, of_layer in moved.items():
+        fails_unless(bool(of_layer.all()), f"a weight of layer '{name}' is not changed in two steps")
 
 
 def a_convex_quadratic_goes_down(subject: Subject[Optimizer]) -> None:
