@@ -8,13 +8,16 @@ Before anything is imported, the environment can leave plugins out:
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from typing import NamedTuple
 
 from minidl_core.errors import PluginError
-from minidl_core.foreign import foreign_code
+from minidl_core.foreign import foreign_code, printable
+from minidl_core.nearest import listed
 from minidl_core.registry import CORE, Provider, canonical
 
 GROUP = "minidl"
@@ -22,6 +25,7 @@ GROUP = "minidl"
 COMMAND_GROUP = "minidl.commands"
 """The entry points of commands, each a click command; the name is the command's."""
 CORE_DISTRIBUTION = "minidl-core"
+NO_NAME = "(no name)"
 
 LOAD, DISABLE = "MINIDL_LOAD_PLUGINS", "MINIDL_DISABLE_PLUGINS"
 
@@ -32,11 +36,59 @@ class Installed:
 
     entry_point: metadata.EntryPoint
     provider: Provider
-    way_out: str
-    """What to do where it is of no use."""
+    disabled_by: str
+    """The name that disables it, and no other."""
     state: str = ""
     """`disabled`, `incompatible` or, where that cannot be told, `failed`; empty for one that may be imported."""
     reason: str = ""
+
+
+class Found(NamedTuple):
+    """The entry points of everything that is installed, and a line for each distribution that hides its own."""
+
+    plugins: list[metadata.EntryPoint]
+    commands: list[metadata.EntryPoint]
+    problems: list[str]
+
+
+def find_entry_points() -> Found:
+    """What is installed under minidl's entry points, also where some distribution's entry points cannot be read."""
+    try:
+        return Found(list(metadata.entry_points(group=GROUP)), list(metadata.entry_points(group=COMMAND_GROUP)), [])
+    except Exception:  # of the whole, for one malformed line in a file of whatever distribution
+        os.environ["TORCH_DEVICE_BACKEND_AUTOLOAD"] = "0"  # torch reads them too, and could not be imported
+        return _find_one_by_one()
+
+
+def _find_one_by_one() -> Found:
+    found = Found([], [], [])
+    seen: set[str] = set()
+    for distribution in metadata.distributions():
+        name, version = _name_and_version(distribution)
+        if canonical(name) in seen:  # another of this name comes first on the path, and is what is imported
+            continue
+        if name != NO_NAME:
+            seen.add(canonical(name))
+        try:
+            entry_points = list(distribution.entry_points)
+        except Exception:
+            if _mentions_minidl(distribution):
+                found.problems.append(
+                    f"{name} {version} is left out: its entry_points.txt is malformed; repair or delete that file in "
+                    f"{distribution.locate_file('')}, before which pip can neither upgrade nor uninstall {name}"
+                )
+            continue
+        found.plugins.extend(one for one in entry_points if one.group == GROUP)
+        found.commands.extend(one for one in entry_points if one.group == COMMAND_GROUP)
+    return found._replace(problems=sorted(found.problems))
+
+
+def _mentions_minidl(distribution: metadata.Distribution) -> bool:
+    """Whether a file of entry points that is malformed may be a plugin's."""
+    try:
+        return "minidl" in (distribution.read_text("entry_points.txt") or "")
+    except ValueError:  # no UTF-8
+        return "minidl" in _name_and_version(distribution)[0]
 
 
 def judge(
@@ -59,7 +111,7 @@ def judge(
                 state, reason = _left_out(entry_point, provider, environment)
         except PluginError as error:
             state, reason = "failed", str(error)
-        judged.append(Installed(entry_point, provider, way_out(provider, providers), state, reason))
+        judged.append(Installed(entry_point, provider, disabling_name(provider, providers), state, reason))
     return judged
 
 
@@ -67,44 +119,60 @@ def provider_of(entry_point: metadata.EntryPoint) -> Provider:
     """Who brings an entry point."""
     distribution = entry_point.dist
     if distribution is None:
-        return Provider(entry_point.name, "(no distribution)", "")
-    written = distribution.metadata
-    name, version = written.get_all("Name", ["(no name)"]), written.get_all("Version", ["(no version)"])
-    return Provider(entry_point.name, name[0], version[0])
+        return Provider(printable(entry_point.name), "(no distribution)", "")
+    return Provider(printable(entry_point.name), *_name_and_version(distribution))
+
+
+def _name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
+    try:
+        written = distribution.metadata
+        name, version = written.get_all("Name", [NO_NAME]), written.get_all("Version", ["(no version)"])
+    except Exception:  # its file may be of any bytes
+        return NO_NAME, "(no version)"
+    return printable(name[0]), printable(version[0])
 
 
 def _left_out(entry_point: metadata.EntryPoint, provider: Provider, environment: Mapping[str, str]) -> tuple[str, str]:
     """State and reason of an entry point that must not be imported; both empty for one that may be."""
-    if any(map(provider.is_named, _listed(environment.get(DISABLE, "")).values())):
+    if any(map(provider.is_named, _names_in(environment.get(DISABLE, "")).values())):
         return "disabled", f"named in {DISABLE}"
     allowed = environment.get(LOAD)
-    if allowed is not None and not any(map(provider.is_named, _listed(allowed).values())):
+    if allowed is not None and not any(map(provider.is_named, _names_in(allowed).values())):
         return "disabled", f"not named in {LOAD}"
     unmet = _unmet_requirement(entry_point)
     return ("incompatible", unmet) if unmet else ("", "")
 
 
-def way_out(provider: Provider, others: Iterable[Provider]) -> str:
-    """What to do about a plugin: what disables it, and no other, by its own name where that is possible."""
+def disabling_name(provider: Provider, others: Iterable[Provider]) -> str:
+    """What disables a plugin, and no other: its own name where that is possible, else its distribution's."""
     unfit = provider.plugin == CORE or not re.fullmatch(r"[\w.-]+", provider.plugin)
     shared = any(other.is_named(provider.plugin) for other in others if other.distribution != provider.distribution)
-    return provider.ways_out("" if shared or unfit else provider.plugin)
+    return provider.distribution if shared or unfit else provider.plugin
 
 
 def names_of_nothing(entry_points: Iterable[metadata.EntryPoint], environment: Mapping[str, str]) -> list[str]:
-    """For each name in the environment's lists that no plugin has, a line that says so."""
+    """For each name in the environment's lists that no plugin has, a line that says so.
+
+    The core is always loaded, so that it may be named among those to load, and cannot be disabled.
+    """
     providers = [provider_of(entry_point) for entry_point in entry_points]
     known = {canonical(name) for provider in providers for name in (provider.plugin, provider.distribution)}
-    installed = ", ".join(sorted({f"{one.plugin} ({one.distribution})" for one in providers})) or "none"
+    installed = listed(sorted({f"{one.plugin} ({one.distribution})" for one in providers})) or "none"
+    of_core = (CORE, CORE_DISTRIBUTION)
     return [
-        f"{variable} names '{written}', which is the name of no plugin or distribution; installed are: {installed}"
+        f"{variable} names '{printable(written)}', "
+        + (
+            "which cannot be disabled: it is minidl itself"
+            if name in of_core
+            else f"which is the name of no plugin or distribution; installed are: {installed}"
+        )
         for variable in (LOAD, DISABLE)
-        for name, written in _listed(environment.get(variable, "")).items()
-        if name not in known
+        for name, written in _names_in(environment.get(variable, "")).items()
+        if name not in known and (variable, name) not in [(LOAD, own) for own in of_core]
     ]
 
 
-def _listed(value: str) -> dict[str, str]:
+def _names_in(value: str) -> dict[str, str]:
     """The names of a list: as they are compared, and as they are written."""
     return {canonical(name.strip()): name.strip() for name in value.split(",") if name.strip()}
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST = 40
+"""Names in a list of candidates."""
+
 _LOOK_ALIKES = str.maketrans("01-", "ol_")
 
 
@@ -21,4 +24,11 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     near = nearest(name, candidates)
     if near is not None:
         return f"did you mean '{near}'?"
-    return f"there are: {', '.join(candidates)}" if candidates else "there are none"
+    return f"there are: {listed(candidates)}" if candidates else "there are none"
+
+
+def listed(names: Iterable[str], most: int = MOST) -> str:
+    """`a, b, c and 17 more`: the first few of many names."""
+    names = list(names)
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -16,14 +16,13 @@ from importlib import metadata
 
 import pluggy
 
-from minidl_core import builtins, hookspecs
+from minidl_core import builtins, conflicts, hookspecs
 from minidl_core.errors import PluginError, PluginWarning
-from minidl_core.foreign import foreign_code
+from minidl_core.foreign import foreign_code, line
 from minidl_core.installed import (
-    COMMAND_GROUP,
     CORE_DISTRIBUTION,
-    GROUP,
     Installed,
+    find_entry_points,
     judge,
     names_of_nothing,
 )
@@ -43,10 +42,17 @@ class PluginReport:
     """`ok`; `failed`, `disabled` or `incompatible`, which bring nothing; `conflict`: some names are others' too."""
     reason: str = ""
     components: tuple[Registration, ...] = ()
-    way_out: str = ""
-    """What to do where it is of no use."""
+    disabled_by: str = ""
+    """The name that disables it, and no other."""
+    cause: BaseException | None = field(default=None, compare=False, repr=False)
+    """Where it failed."""
     manager: pluggy.PluginManager | None = field(default=None, compare=False, repr=False)
     """Calls this plugin's hooks, and no other's."""
+
+    @property
+    def way_out(self) -> str:
+        """What to do where it is of no use."""
+        return self.provider.ways_out(self.disabled_by)
 
     @property
     def hooks(self) -> list[str]:
@@ -66,13 +72,15 @@ class LoadedPlugins:
 
     registry: Registry
     reports: list[PluginReport]
+    problems: list[str] = field(default_factory=list)
+    """What is wrong with the environment's lists, and with distributions that cannot be read."""
 
 
 @functools.cache
 def loaded_plugins() -> LoadedPlugins:
     """The installed plugins, loaded once in a process."""
-    commands = metadata.entry_points(group=COMMAND_GROUP)
-    return load_plugins(metadata.entry_points(group=GROUP), os.environ, also_known=commands)
+    found = find_entry_points()
+    return load_plugins(found.plugins, os.environ, found.commands, found.problems)
 
 
 def registry() -> Registry:
@@ -84,42 +92,51 @@ def load_plugins(
     entry_points: Iterable[metadata.EntryPoint],
     environment: Mapping[str, str],
     also_known: Iterable[metadata.EntryPoint] = (),
+    problems: Iterable[str] = (),
 ) -> LoadedPlugins:
     """Load the core's own components and those of `entry_points`; no outcome depends on the order they come in.
 
     Args:
         also_known: entry points that `environment` may name beside them.
+        problems: what is to be said of those that could not be read.
     """
     judged = judge(entry_points, environment, also_known)
-    for line in names_of_nothing([*(one.entry_point for one in judged), *also_known], environment):
-        complain(line, environment)
+    problems = [*problems, *names_of_nothing([*(one.entry_point for one in judged), *also_known], environment)]
+    for problem in problems:
+        complain(problem, environment)
     core = Provider(CORE, CORE_DISTRIBUTION, metadata.version(CORE_DISTRIBUTION))
     manager = _checked(core, builtins)
     reports = [PluginReport(core, builtins.__name__, "ok", components=_registrations(core, manager), manager=manager)]
     reports += [_load(one) for one in judged]
-    found = Registry()
+    left_out = [report for report in reports if report.state != "ok"]
+    found = Registry(f"{report.provider.plugin} ({report.state})" for report in left_out)
     for report in reports:
         found.commit(report.components)
-    reports = [_with_conflicts(report, reports, found) for report in reports]
-    for report in reports:
-        if report.state in ("failed", "incompatible", "conflict"):
-            outcome = "has names that are taken" if report.state == "conflict" else "is left out"
-            complain(f"{report} {outcome}: {report.reason}; {report.way_out}", environment)
-    return LoadedPlugins(found, reports)
+    for report in left_out:
+        if report.state != "disabled":
+            complain(f"{report} is left out: {report.reason}; {report.way_out}", environment, report.cause)
+    in_use = [report.provider for report in reports if report.state == "ok" and report.provider != core]
+    for conflict in conflicts.lines(in_use, {report.provider: report.disabled_by for report in reports}, found):
+        complain(conflict, environment)
+    return LoadedPlugins(found, [_with_conflicts(report, in_use, found) for report in reports], problems)
 
 
-def complain(line: str, environment: Mapping[str, str]) -> None:
+def complain(text: str, environment: Mapping[str, str], cause: BaseException | None = None) -> None:
     """Say what is wrong with a plugin; where strictness is asked for, raise it."""
-    if environment.get(STRICT, "") not in ("", "0"):
-        raise PluginError(line)
-    warnings.warn(line, PluginWarning, stacklevel=2)
+    is_strict = environment.get(STRICT, "") not in ("", "0")
+    problem = PluginError(text) if is_strict else PluginWarning(text)
+    if cause is not None:
+        problem.__cause__ = cause
+    if isinstance(problem, PluginError):
+        raise problem
+    warnings.warn(problem, stacklevel=2)
 
 
 def _load(installed: Installed) -> PluginReport:
     """Import a plugin, check and call it; one that is left out already is reported as it is."""
     entry_point, provider = installed.entry_point, installed.provider
     report = PluginReport(
-        provider, entry_point.value, installed.state or "ok", installed.reason, way_out=installed.way_out
+        provider, entry_point.value, installed.state or "ok", installed.reason, disabled_by=installed.disabled_by
     )
     if installed.state:
         return report
@@ -133,7 +150,7 @@ def _load(installed: Installed) -> PluginReport:
             manager = _checked(provider, entry_point.load())
             components = _registrations(provider, manager)
     except PluginError as error:
-        return replace(report, state="failed", reason=str(error))
+        return replace(report, state="failed", reason=line(str(error)), cause=error.__cause__ or error)
     return replace(report, components=components, manager=manager)
 
 
@@ -181,27 +198,9 @@ def _registrations(provider: Provider, manager: pluggy.PluginManager) -> tuple[R
     return tuple(registrar.registrations)
 
 
-def _with_conflicts(report: PluginReport, reports: list[PluginReport], registry: Registry) -> PluginReport:
+def _with_conflicts(report: PluginReport, in_use: list[Provider], registry: Registry) -> PluginReport:
     """A plugin that works, with state `conflict` where a name of its is another's too."""
-    if report.state != "ok" or report.provider.plugin == CORE:
+    if report.state != "ok" or report.provider not in in_use:
         return report
-    reasons = [
-        f"{other.provider.distribution} {other.provider.version} has a plugin '{report.provider.plugin}' too"
-        for other in reports
-        if other is not report and other.provider.plugin == report.provider.plugin and other.state == "ok"
-    ]
-    for component in report.components:
-        others = [one for one in registry.bearing(component.kind, component.name) if one is not component]
-        if others:
-            whose = " and ".join(_owner(one.provider) for one in others)
-            advice = f"so write '{component.qualified_name}'"
-            if len(registry.bearing(component.kind, component.qualified_name)) > 1:
-                advice = "and neither can be named until one is disabled"
-            reasons.append(f"{component.kind} '{component.name}' is also {whose}, {advice}")
-    return replace(report, state="conflict", reason="; ".join(reasons)) if reasons else report
-
-
-def _owner(provider: Provider) -> str:
-    if provider.plugin == CORE:
-        return "built in"
-    return f"that of '{provider.plugin}' ({provider.distribution} {provider.version})"
+    reason = conflicts.reason(report.provider, report.components, in_use, registry)
+    return replace(report, state="conflict", reason=reason) if reason else report

@@ -11,15 +11,25 @@ from typing import Any
 
 from minidl_core.errors import PluginError, UnknownNameError
 from minidl_core.foreign import foreign_code
-from minidl_core.nearest import did_you_mean
+from minidl_core.nearest import did_you_mean, listed
 
 KINDS = ("layer", "loss", "optimizer", "initializer", "dataset", "metric", "schedule")
+BASES = {
+    "layer": "minidl_core.nn.Module",
+    "loss": "minidl_core.losses.Loss",
+    "optimizer": "minidl_core.optim.Optimizer",
+    "initializer": "minidl_core.nn.Initializer",
+    "dataset": "minidl_core.data.Dataset",
+    "metric": "minidl_core.metrics.Metric",
+}
+"""What a component of each kind is a subclass of."""
 CORE = "core"
 """The name of the core as a plugin: the built-in `linear` is `core.linear` too."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 RESERVED = ("true", "false", "none")
+LONGEST_NAME, LONGEST_SUMMARY = 100, 200
 
 
 def canonical(name: str) -> str:
@@ -35,12 +45,14 @@ class Provider:
     distribution: str
     version: str
 
+    @property
+    def is_known_to_pip(self) -> bool:
+        return not self.distribution.startswith("(")
+
     def ways_out(self, name: str = "") -> str:
         """What to do about it where it is of no use; `name` disables it, else that of its distribution."""
         disable = f"disable it with MINIDL_DISABLE_PLUGINS={name or self.distribution}"
-        if self.distribution.startswith("("):
-            return disable  # there is none that pip knows
-        return f"{disable} or remove it with 'pip uninstall {self.distribution}'"
+        return f"{disable} or remove it with 'pip uninstall {self.distribution}'" if self.is_known_to_pip else disable
 
     def is_named(self, name: str) -> bool:
         """Whether this is the name of the plugin or of its distribution."""
@@ -75,7 +87,10 @@ class Registration:
                 f"imported from '{self.target}': {error}{advice}"
             ) from error
         if not isinstance(component, type) or not any(map(self._is_base, component.__mro__)):
-            raise PluginError(f"'{self.target}' is registered as a {self.kind} but is not a subclass of that kind")
+            raise PluginError(
+                f"'{self.target}' is registered as a {self.kind} but is not a subclass of that kind; derive it from "
+                f"{BASES[self.kind]}"
+            )
         if f"{component.__module__}:{component.__qualname__}" != self.target:
             raise PluginError(
                 f"'{self.target}' is registered from where it is imported; register it from where it is defined: "
@@ -124,10 +139,16 @@ class Registrar:
             raise PluginError(
                 f"invalid {kind} name {name!r}: a name is lower case, [a-z][a-z0-9_]*, and not {', '.join(RESERVED)}"
             )
+        if len(name) > LONGEST_NAME:
+            raise PluginError(f"the {kind} name '{name[:20]}...' has {len(name):,} characters, at most {LONGEST_NAME}")
         if not isinstance(target, str) or not TARGET.fullmatch(target):
             raise PluginError(f"invalid target {target!r} of {kind} '{name}': write 'package.module:Class'")
         if not isinstance(summary, str) or not summary.strip() or len(summary.splitlines()) > 1:
             raise PluginError(f"the summary of {kind} '{name}' must be one line of text, got {summary!r}")
+        if len(summary) > LONGEST_SUMMARY:
+            raise PluginError(
+                f"the summary of {kind} '{name}' has {len(summary):,} characters, at most {LONGEST_SUMMARY}"
+            )
         if any((known.kind, known.name) == (kind, name) for known in self.registrations):
             raise PluginError(f"{kind} '{name}' is registered twice by the same plugin")
         self.registrations.append(Registration(kind, name, target, summary, self.provider))
@@ -136,7 +157,9 @@ class Registrar:
 class Registry:
     """All registered components. Which of them a name means never depends on the order they came in."""
 
-    def __init__(self) -> None:
+    def __init__(self, left_out: Iterable[str] = ()) -> None:
+        self.left_out = list(left_out)
+        """The plugins that are installed and bring nothing, each with its state: `optim (disabled)`."""
         self._names: dict[tuple[str, str], list[Registration]] = defaultdict(list)
         self._targets: dict[str, list[Registration]] = defaultdict(list)
 
@@ -182,9 +205,12 @@ class Registry:
                 advice = f"disable one of them with MINIDL_DISABLE_PLUGINS: {' or '.join(distributions)}"
             raise UnknownNameError(f"{kind} '{name}' is brought by several plugins; {advice}")
         qualified = [registration.qualified_name for registration in self.components(kind)]
-        raise UnknownNameError(
-            f"unknown {kind} '{name[:100]}'; {did_you_mean(name, qualified if '.' in name else self.names(kind))}"
-        )
+        advice = did_you_mean(name, qualified if "." in name else self.names(kind))
+        raise UnknownNameError(f"unknown {kind} '{name[:100]}'; {advice}{self.not_in_use()}")
+
+    def not_in_use(self) -> str:
+        """What to add where a name is unknown: the plugins that might bring it and are left out."""
+        return f"; plugins that are not in use: {listed(self.left_out)}" if self.left_out else ""
 
     def name_to_write(self, registration: Registration) -> str:
         """The name that means this registration: bare where that is enough, else qualified."""

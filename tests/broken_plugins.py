@@ -25,7 +25,7 @@ class Broken:
     code: str
     state: str
     reason: str
-    lines: tuple[str, ...]
+    line: str
     """What is printed on standard error."""
     of_good: tuple[str, str] = ("ok", "")
     """State and reason of minidl-extra-losses."""
@@ -72,7 +72,7 @@ BROKEN = {
             (
                 "minidl: plugin 'import_error' (minidl-import-error 1.0) is left out: ModuleNotFoundError: No "
                 "module named 'package_that_is_absent'; disable it with MINIDL_DISABLE_PLUGINS=import_error or "
-                "remove it with 'pip uninstall minidl-import-error'",
+                "remove it with 'pip uninstall minidl-import-error'"
             ),
         ),
         Broken(
@@ -83,7 +83,7 @@ BROKEN = {
             (
                 "minidl: plugin 'syntax_error' (minidl-syntax-error 1.0) is left out: SyntaxError: '(' was never "
                 "closed (plugin.py, line 6); disable it with MINIDL_DISABLE_PLUGINS=syntax_error or remove it with "
-                "'pip uninstall minidl-syntax-error'",
+                "'pip uninstall minidl-syntax-error'"
             ),
         ),
         Broken(
@@ -93,7 +93,7 @@ BROKEN = {
             "SystemExit: no licence",
             (
                 "minidl: plugin 'system_exit' (minidl-system-exit 1.0) is left out: SystemExit: no licence; disable "
-                "it with MINIDL_DISABLE_PLUGINS=system_exit or remove it with 'pip uninstall minidl-system-exit'",
+                "it with MINIDL_DISABLE_PLUGINS=system_exit or remove it with 'pip uninstall minidl-system-exit'"
             ),
         ),
         Broken(
@@ -104,7 +104,7 @@ BROKEN = {
             (
                 "minidl: plugin 'raising_hook' (minidl-raising-hook 1.0) is left out: RuntimeError: no GPU was "
                 "found; disable it with MINIDL_DISABLE_PLUGINS=raising_hook or remove it with 'pip uninstall "
-                "minidl-raising-hook'",
+                "minidl-raising-hook'"
             ),
         ),
         Broken(
@@ -116,7 +116,7 @@ BROKEN = {
                 "minidl: plugin 'wrong_signature' (minidl-wrong-signature 1.0) is left out: its hook "
                 "minidl_register_components takes 'registrar', which minidl does not give; it gives 'registry'; "
                 "disable it with MINIDL_DISABLE_PLUGINS=wrong_signature or remove "
-                "it with 'pip uninstall minidl-wrong-signature'",
+                "it with 'pip uninstall minidl-wrong-signature'"
             ),
         ),
         Broken(
@@ -127,7 +127,7 @@ BROKEN = {
             (
                 "minidl: plugin 'misspelt_hook' (minidl-misspelt-hook 1.0) is left out: 'minidl_register_component' is "
                 "no hook of minidl; did you mean 'minidl_register_components'?; disable it with "
-                "MINIDL_DISABLE_PLUGINS=misspelt_hook or remove it with 'pip uninstall minidl-misspelt-hook'",
+                "MINIDL_DISABLE_PLUGINS=misspelt_hook or remove it with 'pip uninstall minidl-misspelt-hook'"
             ),
         ),
         Broken(
@@ -138,7 +138,7 @@ BROKEN = {
             (
                 "minidl: plugin 'half_registered' (minidl-half-registered 1.0) is left out: ZeroDivisionError: "
                 "division by zero; disable it with MINIDL_DISABLE_PLUGINS=half_registered or remove it with 'pip "
-                "uninstall minidl-half-registered'",
+                "uninstall minidl-half-registered'"
             ),
         ),
         Broken(
@@ -147,14 +147,10 @@ BROKEN = {
             "conflict",
             "loss 'huber' is also that of 'extra_losses' (minidl-extra-losses 0.1.0), so write 'same_component.huber'",
             (
-                "minidl: plugin 'extra_losses' (minidl-extra-losses 0.1.0) has names that are taken: loss 'huber' "
-                "is also that of 'same_component' (minidl-same-component 1.0), so write 'extra_losses.huber'; "
-                "disable it with MINIDL_DISABLE_PLUGINS=extra_losses or remove it with 'pip uninstall "
-                "minidl-extra-losses'",
-                "minidl: plugin 'same_component' (minidl-same-component 1.0) has names that are taken: loss 'huber' "
-                "is also that of 'extra_losses' (minidl-extra-losses 0.1.0), so write 'same_component.huber'; "
-                "disable it with MINIDL_DISABLE_PLUGINS=same_component or remove it with 'pip uninstall "
-                "minidl-same-component'",
+                "minidl: plugins 'extra_losses' (minidl-extra-losses 0.1.0) and 'same_component' "
+                "(minidl-same-component 1.0) both bring loss 'huber', so write 'extra_losses.huber' or "
+                "'same_component.huber'; disable one with MINIDL_DISABLE_PLUGINS=extra_losses or =same_component, or "
+                "remove one with 'pip uninstall minidl-extra-losses' or 'pip uninstall minidl-same-component'"
             ),
             of_good=(
                 "conflict",
@@ -170,7 +166,7 @@ BROKEN = {
             (
                 "minidl: plugin 'built_in' (minidl-built-in 1.0) has names that are taken: loss 'mse' is also built "
                 "in, so write 'built_in.mse'; disable it with MINIDL_DISABLE_PLUGINS=built_in or remove it with "
-                "'pip uninstall minidl-built-in'",
+                "'pip uninstall minidl-built-in'"
             ),
         ),
         Broken(
@@ -181,7 +177,7 @@ BROKEN = {
             (
                 "minidl: plugin 'invalid_name' (minidl-invalid-name 1.0) is left out: invalid loss name 'Big-Loss': "
                 "a name is lower case, [a-z][a-z0-9_]*, and not true, false, none; disable it with "
-                "MINIDL_DISABLE_PLUGINS=invalid_name or remove it with 'pip uninstall minidl-invalid-name'",
+                "MINIDL_DISABLE_PLUGINS=invalid_name or remove it with 'pip uninstall minidl-invalid-name'"
             ),
         ),
         Broken(
@@ -192,7 +188,7 @@ BROKEN = {
             (
                 "minidl: plugin 'other_core' (minidl-other-core 1.0) is left out: it requires minidl-core<10,>=9, "
                 "and this is minidl-core 0.1.0; disable it with MINIDL_DISABLE_PLUGINS=other_core or remove it with "
-                "'pip uninstall minidl-other-core'",
+                "'pip uninstall minidl-other-core'"
             ),
             requires="minidl-core>=9,<10",
         ),
@@ -202,17 +198,12 @@ BROKEN = {
             "conflict",
             "minidl-extra-losses 0.1.0 has a plugin 'extra_losses' too",
             (
-                "minidl: plugin 'extra_losses' (minidl-extra-losses 0.1.0) has names that are taken: "
-                "minidl-same-plugin 1.0 has a plugin 'extra_losses' too; disable it with "
-                "MINIDL_DISABLE_PLUGINS=minidl-extra-losses or remove it with 'pip uninstall minidl-extra-losses'",
-                "minidl: plugin 'extra_losses' (minidl-same-plugin 1.0) has names that are taken: "
-                "minidl-extra-losses 0.1.0 has a plugin 'extra_losses' too; disable it with "
-                "MINIDL_DISABLE_PLUGINS=minidl-same-plugin or remove it with 'pip uninstall minidl-same-plugin'",
+                "minidl: plugins 'extra_losses' (minidl-extra-losses 0.1.0) and 'extra_losses' (minidl-same-plugin "
+                "1.0) have the same name, so that 'extra_losses.NAME' may not tell them apart; disable one with "
+                "MINIDL_DISABLE_PLUGINS=minidl-extra-losses or =minidl-same-plugin, or remove one with 'pip uninstall "
+                "minidl-extra-losses' or 'pip uninstall minidl-same-plugin'"
             ),
-            of_good=(
-                "conflict",
-                "minidl-same-plugin 1.0 has a plugin 'extra_losses' too",
-            ),
+            of_good=("conflict", "minidl-same-plugin 1.0 has a plugin 'extra_losses' too"),
             plugin="extra_losses",
         ),
     ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from minidl_core.errors import PluginWarning
+from minidl_core.errors import PluginWarning, UnknownNameError
 from minidl_core.plugins import LoadedPlugins, PluginReport, load_plugins
 
 Plugin = Callable[..., metadata.EntryPoint]
@@ -57,6 +57,19 @@ def report(found: LoadedPlugins, name: str) -> PluginReport:
 def states(found: LoadedPlugins) -> dict[str, str]:
     """The state of each plugin but the core, by distribution."""
     return {one.provider.distribution: one.state for one in found.reports[1:]}
+
+
+def reasons(found: LoadedPlugins) -> dict[str, str]:
+    """Why each plugin but the core is in its state, by distribution."""
+    return {one.provider.distribution: one.reason for one in found.reports[1:]}
+
+
+def meaning(found: LoadedPlugins, name: str) -> str:
+    """The distribution whose layer a name means, or why it means none."""
+    try:
+        return found.registry.find("layer", name).provider.distribution
+    except UnknownNameError as error:
+        return str(error)
 
 
 def brings(found: LoadedPlugins, name: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from plugin_code import CORE_VERSION, NEXT_CORE, Plugin, bringing, brings, is_imported, loaded, ran, report, states
 
 from minidl_core.errors import PluginError
-from minidl_core.installed import way_out
+from minidl_core.installed import disabling_name
 from minidl_core.plugins import load_plugins
 from minidl_core.registry import CORE, Provider, canonical
 
@@ -147,6 +147,21 @@ def test_the_core_cannot_be_left_out(plugin: Plugin) -> None:
     assert brings(found, CORE)
 
 
+@pytest.mark.parametrize("name", ["core", "minidl-core", "Minidl_Core"])
+def test_who_disables_the_core_is_told_that_it_cannot_be(plugin: Plugin, name: str) -> None:
+    found, said = loaded(plugin("extra"), environment={"MINIDL_DISABLE_PLUGINS": f"extra,{name}"})
+    assert said == [f"MINIDL_DISABLE_PLUGINS names '{name}', which cannot be disabled: it is minidl itself"]
+    assert states(found) == {"minidl-extra": "disabled"}
+    assert brings(found, CORE)
+
+
+@pytest.mark.parametrize("name", ["core", "minidl-core"])
+def test_who_names_the_core_among_those_to_load_has_the_core_alone(plugin: Plugin, name: str) -> None:
+    found, said = loaded(plugin("extra"), environment={"MINIDL_LOAD_PLUGINS": name})
+    assert said == []
+    assert [one.state for one in found.reports] == ["ok", "disabled"]
+
+
 # -- names of nothing -----------------------------------------------------------------------------------------
 
 
@@ -226,7 +241,8 @@ def test_a_way_out_names_what_can_be_written_and_no_other_plugin_bears(provider:
         "dist-f": ["two_of", "of_two"],
     }
     everyone = [Provider(name, distribution, "1") for distribution, listed in names.items() for name in listed]
-    assert way_out(provider, everyone) == (
+    assert disabling_name(provider, everyone) == named
+    assert provider.ways_out(named) == (
         f"disable it with MINIDL_DISABLE_PLUGINS={named} or remove it with 'pip uninstall {provider.distribution}'"
     )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidl_core.nearest import did_you_mean, nearest
+from minidl_core.nearest import did_you_mean, listed, nearest
 
 LAYERS = ["linear", "relu", "leaky_relu", "sequential", "sigmoid", "tanh"]
 
@@ -82,3 +82,11 @@ def test_advice_names_the_nearest_or_else_all() -> None:
     assert did_you_mean("zzz", ["adam", "sgd"]) == "there are: adam, sgd"
     assert did_you_mean("zzz", iter(["adam", "sgd"])) == "there are: adam, sgd"
     assert did_you_mean("zzz", []) == "there are none"
+
+
+def test_of_many_candidates_the_first_40_are_told() -> None:
+    names = [f"n{number:05}" for number in range(10_000)]
+    assert did_you_mean("zzz", names) == f"there are: {', '.join(names[:40])} and 9,960 more"
+    assert did_you_mean("zzz", names[:40]) == f"there are: {', '.join(names[:40])}"
+    assert listed(["a", "b", "c"], 2) == "a, b and 1 more"
+    assert listed([]) == ""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
+import traceback
 from importlib import metadata
 from pathlib import Path
 
 import pytest
-from plugin_code import CORE_VERSION, DENSE, HOOK, Plugin, bringing, brings, loaded, ran, report
+from plugin_code import CORE_VERSION, DENSE, HOOK, NEXT_CORE, Plugin, bringing, brings, loaded, ran, report
 
-from minidl_core.errors import PluginError, UnknownNameError
+from minidl_core.errors import PluginError, PluginWarning, UnknownNameError
 from minidl_core.plugins import load_plugins
 from minidl_core.registry import CORE, Provider
 
@@ -135,6 +135,22 @@ BROKEN = {
         "class Mute(Exception):\n    def __str__(self): raise RuntimeError('again')\nraise Mute",
         "Mute;",
     ),
+    "registers a long name": (
+        DENSE + "    registry.loss('x' * 101, 'a:B', summary='long')",
+        "the loss name 'xxxxxxxxxxxxxxxxxxxx...' has 101 characters, at most 100;",
+    ),
+    "registers a long summary": (
+        DENSE + "    registry.loss('huber', 'a:B', summary='x' * 2010)",
+        "the summary of loss 'huber' has 2,010 characters, at most 200;",
+    ),
+    "says what a terminal obeys": (
+        "raise ValueError('a\\u202eb\\x00c\\x1b[31m d')",
+        "ValueError: a\\u202eb\\x00c\\x1b[31m d;",
+    ),
+    "says it in an error of minidl's": (
+        "from minidl_core.errors import PluginError\nraise PluginError('no\\n\\x1b GPU' + 'x' * 10_000)",
+        f"no \\x1b GPU{'x' * 489}...;",
+    ),
     "registers an unknown kind": (DENSE + "    registry.lyaer('huber', 'a:B', summary='')", "AttributeError: "),
 }
 
@@ -170,6 +186,52 @@ def test_a_plugin_that_breaks_raises_where_that_is_asked_for(plugin: Plugin, cas
     entry_point = plugin("broken", BROKEN[case][0])
     with pytest.raises(PluginError, match=r"^plugin 'broken' \(minidl-broken 1\.2\.3\) is left out: "):
         load_plugins([entry_point], {"MINIDL_STRICT_PLUGINS": "1"})
+
+
+def test_where_a_plugin_failed_is_kept(plugin: Plugin) -> None:
+    raising, refused = (
+        plugin("raising", "1 / 0"),
+        plugin("refused", HOOK + "    registry.loss('No', 'a:B', summary='')"),
+    )
+    with pytest.warns(PluginWarning) as said:
+        found = load_plugins([raising, refused], {})
+    causes = [report(found, name).cause for name in ("raising", "refused")]
+    assert [type(cause) for cause in causes] == [ZeroDivisionError, PluginError]
+    assert [warning.message.__cause__ for warning in said] == causes
+    for entry_point, cause in zip((raising, refused), causes, strict=True):
+        assert cause is not None
+        assert any(entry_point.module in frame.filename for frame in traceback.extract_tb(cause.__traceback__))
+    with pytest.raises(PluginError) as strict:
+        load_plugins([raising], {"MINIDL_STRICT_PLUGINS": "1"})
+    assert isinstance(strict.value.__cause__, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("strict", ["", "1"])
+def test_where_a_plugin_failed_is_shown_to_who_asks_for_it(plugin: Plugin, tmp_path: Path, strict: str) -> None:
+    module = plugin("broken_test", "1 / 0").module
+    usual, asked = (
+        ran(tmp_path, "-m", "minidl_core", "plugins", MINIDL_DEBUG=debug, MINIDL_STRICT_PLUGINS=strict).stderr
+        for debug in ("0", "1")
+    )
+    assert "Traceback" not in usual
+    assert asked.startswith("Traceback (most recent call last):\n")
+    assert f'{module}.py", line 1, in <module>\n    1 / 0\n' in asked
+    assert asked.endswith(usual)
+
+
+def test_a_name_that_a_plugin_would_bring_that_is_left_out(plugin: Plugin) -> None:
+    entry_points = [plugin("dis"), plugin("broken", "1 / 0"), plugin("old", requires=(f"minidl-core>={NEXT_CORE}",))]
+    found, _ = loaded(*entry_points, environment={"MINIDL_DISABLE_PLUGINS": "dis"})
+    with pytest.raises(UnknownNameError) as refused:
+        found.registry.find("layer", "dense")
+    assert str(refused.value).endswith(
+        "; plugins that are not in use: broken (failed), dis (disabled), old (incompatible)"
+    )
+
+
+def test_what_a_terminal_obeys_in_the_name_of_a_distribution_is_escaped(plugin: Plugin) -> None:
+    _, [said] = loaded(plugin("extra", "1 / 0", "minidl-\u202eartxe\x1b[2J", version="1\u202e"))
+    assert said.startswith("plugin 'extra' (minidl-\\u202eartxe\\x1b[2J 1\\u202e) is left out: ")
 
 
 def test_a_plugin_that_cannot_be_looked_up_in_its_module_is_left_out(plugin: Plugin) -> None:
@@ -215,95 +277,3 @@ def test_no_plugin_can_pass_for_the_core(plugin: Plugin) -> None:
     assert not brings(found, "minidl-evil")
     assert found.registry.find("layer", "linear").target == "minidl_core.nn.linear:Linear"
     assert found.registry.find("layer", "core.linear").target == "minidl_core.nn.linear:Linear"
-
-
-# -- a process ------------------------------------------------------------------------------------------------
-
-
-FIND = "from minidl_core.plugins import loaded_plugins, registry\n"
-TRAIN = ["train", "disk(n=20)", "--model", "linear(_,_)", "--epochs", "1"]
-
-
-def test_installed_plugins_are_found_and_each_is_loaded_once(plugin: Plugin, tmp_path: Path) -> None:
-    plugin("extra_test", DENSE + "import sys; sys.stderr.write('loaded ')")
-    code = "assert registry() is loaded_plugins().registry; print(registry().find('layer', 'extra_test.dense').target)"
-    one = ran(tmp_path, "-c", FIND + code)
-    assert (one.returncode, one.stderr, one.stdout) == (0, "loaded ", "minidl_core.nn.linear:Linear\n")
-
-
-def test_what_a_plugin_prints_while_it_is_loaded_does_not_mix_with_results(plugin: Plugin, tmp_path: Path) -> None:
-    plugin("extra_test", "print('imported')" + DENSE + "    print('called')")
-    one = ran(tmp_path, "-c", FIND + "loaded_plugins(); print('result')")
-    assert (one.returncode, one.stdout, one.stderr) == (0, "result\n", "imported\ncalled\n")
-    listed = ran(tmp_path, "-m", "minidl_core", "plugins", "--json")
-    assert "extra_test" in [one["plugin"] for one in json.loads(listed.stdout)]
-
-
-def test_what_a_components_module_does_when_it_is_imported_does_not_mix_with_results_either(
-    plugin: Plugin, tmp_path: Path
-) -> None:
-    (tmp_path / "loud.py").write_text("print('imported')\nfrom minidl_core.nn import ReLU\nclass Loud(ReLU): pass\n")
-    (tmp_path / "quits.py").write_text("import pytest\npytest.skip('no GPU', allow_module_level=True)\n")
-    code = HOOK + "".join(
-        f'    registry.layer("{name}", "{name}:{name.title()}", summary="x")\n' for name in ("loud", "quits")
-    )
-    plugin("extra_test", code)
-    described = ran(tmp_path, "-m", "minidl_core", "describe", "loud", "--input", "2", "--json")
-    assert json.loads(described.stdout)["model"] == "loud"
-    assert described.stderr == "imported\n"
-    one = ran(tmp_path, "-m", "minidl_core", "describe", "quits", "--input", "2")
-    assert one.returncode == 2
-    assert "cannot be imported from 'quits:Quits': Skipped: no GPU" in one.stderr
-    assert "Traceback" not in one.stderr
-
-
-@pytest.mark.parametrize("filters", ["", "error"])
-def test_no_filter_of_warnings_turns_a_broken_plugin_into_an_error(
-    plugin: Plugin, tmp_path: Path, filters: str
-) -> None:
-    plugin("a_test", "import warnings\nwarnings.simplefilter('error')\n" + DENSE)
-    plugin("broken_test", "1 / 0")
-    one = ran(tmp_path, "-m", "minidl_core", "plugins", PYTHONWARNINGS=filters)
-    assert one.returncode == 0
-    assert one.stderr.startswith("minidl: plugin 'broken_test' (minidl-broken_test 1.2.3) is left out")
-
-
-def test_a_plugin_that_breaks_is_told_on_standard_error_and_the_work_goes_on(plugin: Plugin, tmp_path: Path) -> None:
-    plugin("broken_test", "1 / 0")
-    one = ran(tmp_path, "-c", FIND + "print(registry().find('layer', 'linear').name)")
-    assert (one.returncode, one.stdout) == (0, "linear\n")
-    assert one.stderr.count("plugin 'broken_test' (minidl-broken_test 1.2.3) is left out") == 1
-    assert "Traceback" not in one.stderr
-
-
-def test_the_environment_of_a_process_is_minded(plugin: Plugin, tmp_path: Path) -> None:
-    plugin("broken_test", "1 / 0")
-    code = FIND + "print([r.state for r in loaded_plugins().reports if r.provider.plugin == 'broken_test'])"
-    assert ran(tmp_path, "-c", code, MINIDL_DISABLE_PLUGINS="broken_test").stdout == "['disabled']\n"
-    assert ran(tmp_path, "-c", code, MINIDL_LOAD_PLUGINS="").stdout == "['disabled']\n"
-    strict = ran(tmp_path, "-c", code, MINIDL_STRICT_PLUGINS="1")
-    assert strict.returncode != 0
-    assert "PluginError: plugin 'broken_test'" in strict.stderr
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["plugins"], ["list-components"], ["show", "linear"], ["describe", "linear(2,2)"], TRAIN],
-    ids=lambda arguments: arguments[0],
-)
-def test_a_broken_plugin_is_one_line_and_exit_code_1_where_strictness_is_asked_for(
-    plugin: Plugin, tmp_path: Path, arguments: list[str]
-) -> None:
-    plugin("broken_test", "1 / 0")
-    one = ran(tmp_path, "-m", "minidl_core", *arguments, MINIDL_STRICT_PLUGINS="1")
-    assert (one.returncode, one.stdout) == (1, "")
-    assert one.stderr == (
-        "minidl: plugin 'broken_test' (minidl-broken_test 1.2.3) is left out: ZeroDivisionError: division by zero; "
-        "disable it with MINIDL_DISABLE_PLUGINS=broken_test or remove it with 'pip uninstall minidl-broken_test'\n"
-    )
-
-
-def test_finding_plugins_imports_no_torch(plugin: Plugin, tmp_path: Path) -> None:
-    plugin("extra_test")
-    code = FIND + "import sys; registry().find('layer', 'dense'); print('torch' in sys.modules)"
-    assert ran(tmp_path, "-c", code).stdout == "False\n"

@@ -53,7 +53,7 @@ class _LazyGroup(click.Group):
             if command is None and isinstance(error, Exception):
                 raise
             if command is None:  # SystemExit and the like
-                raise PluginError(f"a component ended the work: {in_one_line(error)}") from error
+                raise PluginError(_whose(error)) from error
             raise command.error(f"failed: {in_one_line(error)}; {command.report.way_out}") from error
 
     def resolve_command(
@@ -96,7 +96,6 @@ def run(arguments: list[str]) -> int:
         from minidl_core.cli.shells import answer
 
         return answer(minidl, asked)
-    debug = os.environ.get("MINIDL_DEBUG", "") not in ("", "0")
     warnings.showwarning = _show_warning
     warnings.filterwarnings("always", category=PluginWarning)  # whatever PYTHONWARNINGS says
     try:
@@ -115,18 +114,37 @@ def run(arguments: list[str]) -> int:
     except SystemExit:  # click's own, where whoever read the output has gone
         return 1
     except Exception as error:
-        if debug:
+        if _is_debugging():
             traceback.print_exc()
         if isinstance(error, MinidlError):
             click.echo(f"minidl: {error}", err=True)
             return error.exit_code
-        click.echo(f"minidl: internal error: {in_one_line(error)}; MINIDL_DEBUG=1 shows where", err=True)
+        click.echo(f"minidl: {_whose(error)}; MINIDL_DEBUG=1 shows where", err=True)
         return 1
     return result if isinstance(result, int) else 0
 
 
+def _whose(error: BaseException) -> str:
+    """What an unforeseen error says, and whose it is."""
+    from minidl_core.cli.blame import culprit
+
+    registration = culprit(error)
+    if registration is None:
+        return f"internal error: {in_one_line(error)}"
+    provider = registration.provider
+    whose = f"{registration.kind} '{registration.name}' of {provider.distribution} {provider.version}"
+    return f"{whose} failed: {in_one_line(error)}; {provider.ways_out()}"
+
+
+def _is_debugging() -> bool:
+    return os.environ.get("MINIDL_DEBUG", "") not in ("", "0")
+
+
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, (PluginWarning, ModelFileWarning)):
-        click.echo(f"minidl: {message}", err=True)
+        if _is_debugging() and isinstance(message, Warning) and message.__cause__:
+            traceback.print_exception(message.__cause__)
+        text = f"minidl: {message}"
     else:
-        click.echo(f"minidl: {category.__name__}: {message}", err=True)
+        text = f"minidl: {category.__name__}: {message}"
+    print(text, file=sys.stderr)  # not click.echo, which would write into a progress bar that is shown there

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from minidl_core.errors import UnknownNameError
-from minidl_core.nearest import did_you_mean
+from minidl_core.nearest import did_you_mean, listed
 from minidl_core.plugins import registry
 from minidl_core.registry import KINDS, Registration
 
 
-def components_named(name: str) -> list[Registration]:
+def components_named(name: str, of_plugin: str = "--plugin") -> list[Registration]:
     """The components of a name, bare or qualified, one of a kind.
+
+    Args:
+        of_plugin: what to write before the name where it is a plugin's.
 
     Raises UnknownNameError for a name that nothing has, and for one that several plugins claim.
     """
     found = [registry().find(kind, name) for kind in KINDS if registry().bearing(kind, name)]
     if not found:
         names = sorted({registration.name for registration in registry().components()})
-        raise UnknownNameError(f"there is no component '{name}'; {did_you_mean(name, names)}")
+        is_plugin = registry().components(plugin=name)
+        advice = f"it is a plugin: {of_plugin} {name}" if is_plugin else did_you_mean(name, names)
+        raise UnknownNameError(f"there is no component '{name}'; {advice}{registry().not_in_use()}")
     return found
 
 
@@ -25,5 +30,7 @@ def components_of_plugin(plugin: str) -> list[Registration]:
     found = registry().components(plugin=plugin)
     if not found:
         known = sorted({registration.provider.plugin for registration in registry().components()})
-        raise UnknownNameError(f"no plugin '{plugin}' brings components; those that do: {', '.join(known)}")
+        raise UnknownNameError(
+            f"no plugin '{plugin}' brings components; those that do: {listed(known)}{registry().not_in_use()}"
+        )
     return found

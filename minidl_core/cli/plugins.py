@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from minidl_core.cli.main import own_commands
 from minidl_core.cli.output import json_option, print_json, print_table
 from minidl_core.cli.plugin_commands import PluginCommand, plugin_commands
 from minidl_core.errors import PluginError
-from minidl_core.plugins import PluginReport, loaded_plugins
+from minidl_core.nearest import listed
+from minidl_core.plugins import STRICT, PluginReport, loaded_plugins
 
 TORCH = 77
 """An exit code that nothing else has."""
@@ -47,26 +49,34 @@ def plugins(context: click.Context, as_json: bool) -> None:
 @json_option
 def doctor(as_json: bool) -> int:
     """Check all plugins: whether they load, without torch, can be imported, and pass the conformance kit."""
+    os.environ.pop(STRICT, None)  # the first problem would hide the others
     reports = loaded_plugins().reports
     results = results_of([component for report in reports for component in report.components])
     commands = plugin_commands(own_commands())
-    complaints = [line for report in reports for line in _complaints(report)]
+    complaints = list(loaded_plugins().problems)
+    complaints += [line for report in reports for line in _complaints(report)]
     complaints += [line for command in commands for line in _complaints_of_command(command)]
+    healthy = not complaints and all(result.ok for _, found in results for result in found)
     if as_json:
         checks = [one for registration, found in results for one in results_as_json(registration, found)]
         print_json({"problems": complaints, "checks": checks})
     else:
         print_results(results)
-        for line in complaints or ["every plugin is in use and loads without torch"]:
+        for line in complaints or [_verdict([*reports, *(command.report for command in commands)])] * healthy:
             click.echo(line)
-    healthy = not complaints and all(result.ok for _, found in results for result in found)
     return 0 if healthy else 1
+
+
+def _verdict(reports: list[PluginReport]) -> str:
+    """What is said where nothing is wrong."""
+    disabled = sorted({report.provider.plugin for report in reports if report.state == "disabled"})
+    return "nothing is wrong with the plugins" + (f"; disabled: {listed(disabled)}" if disabled else "")
 
 
 def _complaints(report: PluginReport) -> Iterator[str]:
     """What is wrong with a plugin itself."""
     if report.state not in ("ok", "disabled"):
-        yield f"{report} is {report.state}: {report.reason}"
+        yield f"{report}: {report.state}: {report.reason}"
     if report.manager and _imports_torch(report.entry_point.partition(":")[0]):
         yield f"{report} imports torch when it is loaded, which makes every command wait; import it where it is used"
 
@@ -83,7 +93,9 @@ def _imports_torch(module: str) -> bool:
 
 
 def _complaints_of_command(command: PluginCommand) -> Iterator[str]:
-    """Why a command cannot be used."""
+    """Why a command cannot be used, unless it is meant not to be."""
+    if command.report.state == "disabled":
+        return
     try:
         command.load()
     except PluginError as error:

@@ -16,7 +16,7 @@ from minidl_core.spec.signature import documentation, signature, source
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Show a component: its signature, formulas and source."""
-    found = components_named(name)
+    found = components_named(name, "minidl list-components --plugin")
     if as_json:
         described = [_as_json(registration) for registration in found]
         print_json(described[0] if len(described) == 1 else described)

@@ -69,4 +69,4 @@ class RunHooks:
         except PluginError as error:
             self.listening.remove(report)
             line = f"{report} is left out of the rest of this run: {hook}: {error}; {report.way_out}"
-            complain(line, os.environ)
+            complain(line, os.environ, error)

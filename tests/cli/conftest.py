@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from commands import Ran
+from plugin_code import Plugin
 
 from minidl_core.cli.main import run
 
@@ -23,3 +25,9 @@ def minidl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
         return Ran(code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def command(plugin: Plugin) -> Plugin:
+    """`command("hello", code)`: install a distribution with a command that is `hello` of a module of this code."""
+    return functools.partial(plugin, group="minidl.commands", attribute="hello")

@@ -2,59 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable
 from importlib import metadata
 
 import pytest
-from commands import Ran
+from commands import HELLO, Minidl, commands_in_help, listed, unusable
 from plugin_code import CORE_VERSION, NEXT_CORE, Plugin, is_imported, ran
-
-HELLO = '''
-import click
-
-@click.command()
-@click.option("--name", default="you", show_default=True)
-@click.argument("times", type=int, default=1)
-def hello(name, times):
-    """Say hello."""
-    click.echo(" ".join([f"hello {name}"] * times))
-'''
-
-Minidl = Callable[..., Ran]
-
-
-@pytest.fixture
-def command(plugin: Plugin) -> Plugin:
-    """`command("hello", code)`: install a distribution with a command that is `hello` of a module of this code."""
-    return functools.partial(plugin, group="minidl.commands", attribute="hello")
-
-
-def unusable(reason: str, name: str = "broken", distribution: str = "", disable: str = "") -> str:
-    """What is said of a command that cannot be used, with both ways out."""
-    distribution = distribution or f"minidl-{name}"
-    return (
-        f"minidl: the command '{name}' of {distribution} 1.2.3 cannot be used: {reason}; disable it with "
-        f"MINIDL_DISABLE_PLUGINS={disable or name} or remove it with 'pip uninstall {distribution}'\n"
-    )
-
-
-def commands_in_help(minidl: Minidl) -> dict[str, str]:
-    """The commands by name, with what the help says of each."""
-    shown = minidl("--help")
-    assert (shown.code, shown.err) == (0, "")
-    listed = shown.out.partition("Commands:\n")[2].splitlines()
-    return dict(re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in listed)
-
-
-def listed(minidl: Minidl, command: str) -> dict[str, tuple[str, str]]:
-    """State and reason of what brings a command, by distribution, as `minidl plugins --json` tells them."""
-    reports = minidl("plugins", "--json").json()
-    found = [report for report in reports if report["command"] == command]
-    assert all(report["version"] == "1.2.3" and report["components"] == [] for report in found)
-    return {report["distribution"]: (report["state"], report["reason"]) for report in found}
-
 
 # -- commands that work ---------------------------------------------------------------------------------------
 
@@ -238,6 +191,33 @@ def test_following_the_advice_disables_the_command_and_nothing_else(
         "minidl-of-another": "ok",
         "minidl-good": "ok",
     }
+
+
+@pytest.mark.parametrize("name", ["Hello", "2hello", "_hello", "hello world", "hello.test", "h\u202eollE"])
+def test_a_command_whose_name_cannot_be_written_is_not_imported(command: Plugin, minidl: Minidl, name: str) -> None:
+    entry_point = command(name, HELLO, "minidl-greetings")
+    reason = f"invalid command name {name!r}: a command's name is [a-z][a-z0-9_-]*"
+    shown = name.encode("unicode_escape").decode()
+    assert listed(minidl, shown) == {"minidl-greetings": ("failed", reason)}
+    assert "minidl-greetings" not in minidl("--help").out
+    refused = minidl(name)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith(f"minidl: the command '{shown}' of minidl-greetings 1.2.3 cannot be used: {reason}; ")
+    assert not is_imported(entry_point)
+
+
+@pytest.mark.parametrize("name", ["h", "hello-2", "h_-"])
+def test_a_command_may_have_a_name_of_any_length_with_dashes(command: Plugin, minidl: Minidl, name: str) -> None:
+    command(name, HELLO)
+    assert minidl(name) == (0, "hello you\n", "")
+
+
+def test_where_a_command_failed_to_load_is_shown_to_who_asks_for_it(
+    command: Plugin, minidl: Minidl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = command("broken", "1 / 0").module
+    monkeypatch.setenv("MINIDL_DEBUG", "1")
+    assert f'{module}.py", line 1, in <module>\n    1 / 0\n' in minidl("broken").err
 
 
 # -- one name for two -----------------------------------------------------------------------------------------
