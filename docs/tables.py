@@ -71,7 +71,8 @@ def checks() -> None:
     """Every check of the conformance kit, by kind."""
     from minidl_core.testing import kit
 
-    rows = [("every kind", function) for function in kit.every.CHECKS]
+    of_all = (*kit.every.CHECKS, kit.built_from_its_spec_it_does_the_same, kit.its_arguments_change_what_it_does)
+    rows = [("every kind", function) for function in of_all]
     rows += [(kind, function) for kind, functions in kit.OF_KIND.items() for function in functions]
     _write(
         ("of", "check", "what it holds the component to"),

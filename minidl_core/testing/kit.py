@@ -17,7 +17,7 @@ from minidl_core.spec.conformance import Conformance
 from minidl_core.testing import datasets, every, initializers, layer_subject, layers, losses, metrics, optimizers
 from minidl_core.testing.differences import differ
 from minidl_core.testing.result import CheckFailed, Result, Skipped
-from minidl_core.testing.subject import Subject, subjects
+from minidl_core.testing.subject import FromSpec, Subject, subjects
 
 SEED = 0
 _Check = Callable[[Subject[Any]], None]
@@ -112,7 +112,7 @@ def checks_of(kind: str, name_or_class: str | type[Component], conformance: Conf
     if getattr(component_class, "kind", None) != kind:
         raise RequestError(f"{component_class.__name__} is not of kind '{kind}'")
     declared = conformance or component_class.conformance
-    functions = [*every.CHECKS, *OF_KIND[kind]]
+    functions = [*every.CHECKS, *OF_KIND[kind], built_from_its_spec_it_does_the_same]
     varied = [*functions, its_arguments_change_what_it_does]
     names = [sentence(function) for function in varied]
     for unknown in set(declared.expected_failures) - set(names):
@@ -164,6 +164,15 @@ _BEHAVIOUR: dict[str, Callable[[Subject[Any]], list[torch.Tensor]]] = {
     "dataset": datasets.behaviour,
     "metric": metrics.behaviour,
 }
+
+
+def built_from_its_spec_it_does_the_same(subject: Subject[Any]) -> None:
+    """As it is written into a model file and read from there: all that can be seen is the same bit for bit."""
+    subject.require_registered()
+    seen = _BEHAVIOUR[subject.component_class.kind]
+    again = FromSpec(subject.component_class, subject.arguments, subject.conformance)
+    if differ(seen(again), seen(subject)):
+        raise CheckFailed(f"'{subject}' builds what does something else")
 
 
 def its_arguments_change_what_it_does(subject: Subject[Any]) -> None:

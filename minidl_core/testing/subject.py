@@ -87,6 +87,13 @@ class Subject(Generic[C]):
             return name + (f"({_written(self.arguments)})" if self.arguments else "")
 
 
+class FromSpec(Subject[C]):
+    """A subject whose components are built from the spec that the component itself is written as."""
+
+    def build(self, **changed: Any) -> C:
+        return self.from_spec(str(super().build(**changed)))
+
+
 def subjects(component_class: type[C], conformance: Conformance) -> list[Subject[C]]:
     """The class with each choice of arguments that it is checked with, the first of them without variation."""
     declared = list(conformance.examples) or [_sizes(component_class, conformance)]

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from minidl_core.errors import PluginError
-from minidl_core.plugins import GROUP, load_plugins
+from minidl_core.installed import GROUP
+from minidl_core.plugins import load_plugins
 from minidl_core.registry import Provider, Registration
 from minidl_core.spec.component import Component
 from minidl_core.spec.signature import documentation, signature, signature_of, source
