@@ -150,6 +150,25 @@ def disabling_name(provider: Provider, others: Iterable[Provider]) -> str:
     return provider.distribution if shared or unfit else provider.plugin
 
 
+def is_distribution(name: str) -> bool:
+    """Whether a distribution of this name is installed."""
+    try:
+        metadata.version(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        return False
+    return True
+
+
+def why_no_plugin(distribution: str) -> str:
+    """What to do about a distribution that was taken for one of a plugin, and brings none."""
+    if not is_distribution(distribution):
+        return "install it: pip install --editable ."
+    return (
+        f"the distribution is, and declares no entry point of the group '{GROUP}': write one in its pyproject.toml, "
+        f"under [project.entry-points.{GROUP}], and install it again"
+    )
+
+
 def names_of_nothing(entry_points: Iterable[metadata.EntryPoint], environment: Mapping[str, str]) -> list[str]:
     """For each name in the environment's lists that no plugin has, a line that says so.
 

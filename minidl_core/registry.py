@@ -88,8 +88,8 @@ class Registration:
             ) from error
         if not isinstance(component, type) or not any(map(self._is_base, component.__mro__)):
             raise PluginError(
-                f"'{self.target}' is registered as a {self.kind} but is not a subclass of that kind; derive it from "
-                f"{BASES[self.kind]}"
+                f"'{self.target}' of {self.provider.distribution} {self.provider.version} is registered as a "
+                f"{self.kind} but is not a subclass of that kind; derive it from {BASES[self.kind]}"
             )
         if f"{component.__module__}:{component.__qualname__}" != self.target:
             raise PluginError(

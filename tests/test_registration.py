@@ -83,7 +83,8 @@ def test_a_target_of_another_kind_is_refused(written: Path, target: str, kind: s
     (written / "reg_instance.py").write_text("from minidl_core.nn import ReLU\nthing = ReLU()", "utf-8")
     (written / "reg_duck.py").write_text("class Duck:\n    kind = 'layer'", "utf-8")
     assert loading(target, kind) == (
-        f"'{target}' is registered as a {kind} but is not a subclass of that kind; derive it from {BASES[kind]}"
+        f"'{target}' of minidl-extra 1.0 is registered as a {kind} but is not a subclass of that kind; derive it from "
+        f"{BASES[kind]}"
     )
 
 

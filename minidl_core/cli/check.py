@@ -15,6 +15,9 @@ from minidl_core.registry import Registration
 if TYPE_CHECKING:
     from minidl_core.testing import Result
 
+MOST = 25
+"""Results that are shown of those that are not as they should be."""
+
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=completion.component)
@@ -57,8 +60,10 @@ def print_results(results: list[tuple[Registration, list[Result]]]) -> None:
     notable = [result for result in every if result.outcome not in ("passed", "skipped")]
     if notable:
         click.echo()
-    for result in notable:
+    for result in notable[:MOST]:
         click.echo(str(result))
+    if len(notable) > MOST:
+        click.echo(f"and {len(notable) - MOST} more; --json has them all")
     failed = sum(not result.ok for result in every)
     ran = sum(result.ran for result in every)
     skipped = sum(not result.ran for result in every)

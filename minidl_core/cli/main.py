@@ -53,7 +53,7 @@ class _LazyGroup(click.Group):
             if command is None and isinstance(error, Exception):
                 raise
             if command is None:  # SystemExit and the like
-                raise PluginError(_whose(error)) from error
+                raise PluginError(f"{_whose(error)}; MINIDL_DEBUG=1 shows where") from error
             raise command.error(f"failed: {in_one_line(error)}; {command.report.way_out}") from error
 
     def resolve_command(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from minidl_core.errors import UnknownNameError
+from minidl_core.installed import is_distribution, why_no_plugin
 from minidl_core.nearest import did_you_mean, listed
-from minidl_core.plugins import registry
+from minidl_core.plugins import loaded_plugins, registry
 from minidl_core.registry import KINDS, Registration
 
 
@@ -30,7 +31,8 @@ def components_of_plugin(plugin: str) -> list[Registration]:
     found = registry().components(plugin=plugin)
     if not found:
         known = sorted({registration.provider.plugin for registration in registry().components()})
-        raise UnknownNameError(
-            f"no plugin '{plugin}' brings components; those that do: {listed(known)}{registry().not_in_use()}"
-        )
+        advice = f"those that do: {listed(known)}{registry().not_in_use()}"
+        if is_distribution(plugin) and not any(report.provider.is_named(plugin) for report in loaded_plugins().reports):
+            advice = f"no plugin of it is installed; {why_no_plugin(plugin)}"
+        raise UnknownNameError(f"no plugin '{plugin}' brings components; {advice}")
     return found

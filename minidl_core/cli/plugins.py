@@ -62,15 +62,17 @@ def doctor(as_json: bool) -> int:
         print_json({"problems": complaints, "checks": checks})
     else:
         print_results(results)
-        for line in complaints or [_verdict([*reports, *(command.report for command in commands)])] * healthy:
+        for line in [*complaints, *_verdict(healthy, [*reports, *(command.report for command in commands)])]:
             click.echo(line)
     return 0 if healthy else 1
 
 
-def _verdict(reports: list[PluginReport]) -> str:
-    """What is said where nothing is wrong."""
+def _verdict(healthy: bool, reports: list[PluginReport]) -> Iterator[str]:
+    """What is said at the end: that nothing is wrong, and what was not looked at."""
     disabled = sorted({report.provider.plugin for report in reports if report.state == "disabled"})
-    return "nothing is wrong with the plugins" + (f"; disabled: {listed(disabled)}" if disabled else "")
+    words = ["nothing is wrong with the plugins"] * healthy + [f"disabled: {listed(disabled)}"] * bool(disabled)
+    if words:
+        yield "; ".join(words)
 
 
 def _complaints(report: PluginReport) -> Iterator[str]:

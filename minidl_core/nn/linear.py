@@ -38,7 +38,7 @@ class Linear(Module):
         require("out_features", out_features, out_features > 0, "at least 1")
         self.in_features, self.out_features = in_features, out_features
         fans = in_features, out_features
-        self.weight = Parameter((in_features, out_features), Initializer.of(init), *fans)
+        self.weight = Parameter((in_features, out_features), init, *fans)
         self.bias = Parameter((out_features,), KaimingUniform(), *fans) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, in] -> [*, N, out]

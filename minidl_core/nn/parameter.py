@@ -21,8 +21,8 @@ class Parameter:
     where a model is initialized, or that of this parameter alone.
     """
 
-    def __init__(self, shape: tuple[int, ...], init: Initializer, fan_in: int, fan_out: int) -> None:
-        self.shape, self.init, self.fan_in, self.fan_out = shape, init, fan_in, fan_out
+    def __init__(self, shape: tuple[int, ...], init: Initializer | str, fan_in: int, fan_out: int) -> None:
+        self.shape, self.init, self.fan_in, self.fan_out = shape, Initializer.of(init), fan_in, fan_out
         self._bound: tuple[Tensor, Tensor] | None = None
 
     @property

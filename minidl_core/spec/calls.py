@@ -11,7 +11,7 @@ from minidl_core.errors import ArgumentError, MinidlError, PluginError, SpecErro
 from minidl_core.foreign import foreign_code
 from minidl_core.nearest import did_you_mean
 from minidl_core.plugins import registry
-from minidl_core.registry import Registration
+from minidl_core.registry import CORE, Registration
 from minidl_core.spec.component import Component, check_type, component_hint, constructor
 from minidl_core.spec.limits import MAX_LAYERS
 from minidl_core.spec.problems import Problem
@@ -146,7 +146,7 @@ class CallBuilder(ABC):
             raise self.problem(str(error), at.span if at else call.span) from None
         except PluginError as error:
             # Whatever a plugin's constructor raises is a problem of this spec, shown at its place.
-            raise self.problem(f"{call.name} cannot be built: {error}", call.span) from error
+            raise self.problem(f"{_whose(component_class, call)} cannot be built: {error}", call.span) from error
 
     def evaluate(
         self, component_class: type[Component], name: str, value: Value, shape: Shape | None, sizes: dict[str, int]
@@ -188,6 +188,14 @@ class CallBuilder(ABC):
                 f"'{name}' cannot be '_' here: only the last output comes from the data", hole.span, "choose a width"
             )
         raise self.problem(f"'_' stands for a size that fits, and '{name}' is not one", hole.span, "write a value")
+
+
+def _whose(component_class: type[Component], call: Call) -> str:
+    """The name of a component and, where that is a plugin's, who brings it."""
+    registration = registry().of(component_class)
+    if registration is None or registration.provider.plugin == CORE:
+        return call.name
+    return f"{call.name} of {registration.provider.distribution} {registration.provider.version}"
 
 
 def _is_broken(chain: Chain) -> bool:

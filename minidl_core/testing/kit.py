@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,7 @@ class Check:
         except Skipped as why:
             return Result(subject, self.name, "skipped", str(why))
         except (CheckFailed, PluginError) as error:
-            detail = " ".join(str(error).split())
+            detail = " ".join(str(error).split()) + _place(error.__cause__ if isinstance(error, PluginError) else None)
             if expected is not None:
                 return Result(subject, self.name, "failed as expected", f"{expected} ({detail})")
             return Result(subject, self.name, "failed", detail)
@@ -181,6 +182,12 @@ def its_arguments_change_what_it_does(subject: Subject[Any]) -> None:
     seen = _BEHAVIOUR[subject.component_class.kind]
     if not differ(seen(subject), seen(subject.varies)):
         raise CheckFailed(f"it does just what it does as '{subject.varies}'; the argument changes nothing")
+
+
+def _place(error: BaseException | None) -> str:
+    """Where an error was raised that no check foresaw."""
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
 
 
 def sentence(function: Callable[[Any], None]) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from minidl_core.errors import RequestError
-from minidl_core.installed import GROUP
+from minidl_core.installed import why_no_plugin
 from minidl_core.plugins import PluginReport, loaded_plugins
 from minidl_core.registry import canonical
 from minidl_core.testing.kit import Check, checks_of
@@ -41,7 +40,7 @@ def checks_of_distribution(distribution: str) -> list[Check]:
         if canonical(report.provider.distribution) == canonical(distribution)
     ]
     if not reports:
-        raise RequestError(f"no plugin of distribution '{distribution}' is installed; {_advice(distribution)}")
+        raise RequestError(f"no plugin of distribution '{distribution}' is installed; {why_no_plugin(distribution)}")
     checks = [
         check
         for report in reports
@@ -51,17 +50,6 @@ def checks_of_distribution(distribution: str) -> list[Check]:
     if not checks:
         raise RequestError(f"nothing of '{distribution}' can be checked: {'; '.join(map(_why_nothing, reports))}")
     return checks
-
-
-def _advice(distribution: str) -> str:
-    try:
-        metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return "install it: pip install --editable ."
-    return (
-        f"the distribution is, and declares no entry point of the group '{GROUP}': write one in its pyproject.toml, "
-        f"under [project.entry-points.{GROUP}], and install it again"
-    )
 
 
 def _why_nothing(report: PluginReport) -> str:

@@ -66,7 +66,7 @@ def _registered(kind: str, name: str, provider: Provider) -> Registration:
             return registry().find(kind, candidate)
     raise ModelFileError(
         f"{kind} '{name}' came from {provider.distribution} {provider.version}, which does not bring it here; 'minidl "
-        f"plugins' says what is in use, 'pip install {provider.distribution}' installs it"
+        f"plugins' says what is in use, 'pip install {provider.distribution}' installs it{registry().not_in_use()}"
     )
 
 

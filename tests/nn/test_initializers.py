@@ -10,8 +10,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from minidl_core.errors import ArgumentError
-from minidl_core.nn import Initializer, KaimingUniform, Linear, Normal, Sequential, XavierUniform, Zeros
+from minidl_core.errors import ArgumentError, SpecError
+from minidl_core.nn import Initializer, KaimingUniform, Linear, Normal, Parameter, Sequential, XavierUniform, Zeros
 from minidl_core.plugins import registry
 
 FAN_IN, FAN_OUT = 400, 100
@@ -156,3 +156,10 @@ def test_the_initializer_of_a_layer_is_an_initializer() -> None:
 def test_the_default_slope_is_the_root_of_five() -> None:
     assert KaimingUniform().a == pytest.approx(math.sqrt(5), rel=1e-15)
     assert str(Linear(2, 3, init=Zeros())) == "linear(2,3,init=zeros)"
+
+
+def test_a_parameter_takes_the_spec_of_an_initializer() -> None:
+    parameter = Parameter((3,), "normal(mean=5,std=0)", 1, 1)
+    assert parameter.value.tolist() == [5.0, 5.0, 5.0]
+    with pytest.raises(SpecError, match="unknown initializer 'nromal'"):
+        Parameter((3,), "nromal", 1, 1)

@@ -283,7 +283,7 @@ def test_what_a_plugins_constructor_raises_is_a_problem_of_the_spec(install: Ins
     with pytest.raises(SpecError) as refused:
         build_model("relu-fragile(constructor)")
     assert str(refused.value) == (
-        "spec error: fragile cannot be built: RuntimeError: no such thing\n"
+        "spec error: fragile of minidl-extra 1.0 cannot be built: RuntimeError: no such thing\n"
         "  relu-fragile(constructor)\n"
         "       ^^^^^^^^^^^^^^^^^^^^"
     )
