@@ -60,7 +60,7 @@ def test_each_of_ten_rounds_has_the_losses_of_its_own_run(run: Any, dtype: str) 
 
 @pytest.mark.slow
 def test_over_the_reports_whole_training_each_round_has_the_losses_of_its_own_run(run: Any) -> None:
-    """In float64: on some processors a product rounds by its place in memory, which 300 epochs of float32 amplify."""
+    """In float64: on some processors a product of many rounds rounds otherwise, which 300 epochs of float32 amplify."""
     together = run(n=1000, epochs=300, rounds=10, dtype="float64")
     for r in range(10):
         alone = run(n=1000, epochs=300, rounds=1, seed=r, dtype="float64")
