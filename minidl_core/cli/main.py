@@ -46,7 +46,14 @@ class _LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, MinidlError, KeyboardInterrupt, OSError):
+        except (
+            click.ClickException,
+            click.exceptions.Exit,
+            click.Abort,
+            MinidlError,
+            KeyboardInterrupt,
+            BrokenPipeError,
+        ):
             raise
         except BaseException as error:
             command = _plugin_commands().get(ctx.invoked_subcommand or "")
@@ -59,9 +66,11 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        known = self.list_commands(ctx)
-        if args and args[0] not in known and not args[0].startswith("-"):
-            ctx.fail(f"there is no command '{args[0]}'; {did_you_mean(args[0], known)}")
+        # minidl's own commands do not look for those of plugins.
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            known = self.list_commands(ctx)
+            if args[0] not in known:
+                ctx.fail(f"there is no command '{args[0]}'; {did_you_mean(args[0], known)}")
         return super().resolve_command(ctx, args)
 
 

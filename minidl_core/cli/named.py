@@ -19,7 +19,8 @@ def components_named(name: str, of_plugin: str = "--plugin") -> list[Registratio
     """
     found = [registry().find(kind, name) for kind in KINDS if registry().bearing(kind, name)]
     if not found:
-        names = sorted({registration.name for registration in registry().components()})
+        components = registry().components()
+        names = sorted({one.qualified_name if "." in name else one.name for one in components})
         is_plugin = registry().components(plugin=name)
         advice = f"it is a plugin: {of_plugin} {name}" if is_plugin else did_you_mean(name, names)
         raise UnknownNameError(f"there is no component '{name}'; {advice}{registry().not_in_use()}")

@@ -13,7 +13,7 @@ import click
 from minidl_core.errors import DataError, RequestError
 from minidl_core.installed import CORE_DISTRIBUTION
 from minidl_core.plugins import loaded_plugins, registry
-from minidl_core.registry import CORE, NAME, RESERVED
+from minidl_core.registry import CORE, LONGEST_NAME, NAME, RESERVED
 
 PREFIX = "minidl-"
 NETWORK = "linear(_,8)-tanh-linear(8,_)"
@@ -69,6 +69,8 @@ def _plugin_name(name: str, kind: str) -> str:
             f"'{name}' cannot be a name in a spec and of a Python module; write lower case letters, digits and _, "
             "beginning with a letter: my_loss"
         )
+    if len(plugin) > LONGEST_NAME:
+        raise RequestError(f"'{plugin[:20]}...' has {len(plugin):,} characters, a name has at most {LONGEST_NAME}")
     reports = [report.provider for report in loaded_plugins().reports]
     taken = [f"{one.distribution} is a plugin" for one in reports if one.plugin == plugin]
     taken += [f"{one.provider.distribution} brings a {kind}" for one in registry().bearing(kind, plugin)]

@@ -62,6 +62,7 @@ def test_show_suggests_the_nearest_name(minidl):
     ran = minidl("show", "sigmiod")
     assert ran.code == 2
     assert "did you mean 'sigmoid'?" in ran.err
+    assert "did you mean 'core.sigmoid'?" in minidl("show", "core.sigmiod").err
 
 
 def test_plugins_lists_the_core_first_and_each_plugins_components(minidl):

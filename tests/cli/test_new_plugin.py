@@ -60,6 +60,13 @@ def test_a_name_that_is_taken_is_refused(minidl, name, kind, whose):
     assert f"the name '{name}' is taken: {whose} of that name; choose another" in ran.err
 
 
+def test_a_name_that_is_too_long_to_be_registered_is_refused(minidl):
+    ran = minidl("new-plugin", "a" * 101, "--kind", "loss")
+    assert ran.code == 2
+    assert "has 101 characters, a name has at most 100" in ran.err
+    assert not list(Path().iterdir())
+
+
 def test_nothing_is_overwritten(minidl):
     Path("there").mkdir()
     ran = minidl("new-plugin", "my_own", "--kind", "loss", "--out", "there")

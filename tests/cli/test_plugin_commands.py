@@ -76,6 +76,13 @@ def test_a_group_of_commands_is_a_command(command: Plugin, minidl: Minidl) -> No
         ("raise RequestError('no such thing')", 2, "minidl: no such thing\n"),
         ("raise KeyboardInterrupt", 130, "\nminidl: interrupted\n"),
         (
+            "open('absent/file')",
+            1,
+            "minidl: the command 'hello_test' of minidl-hello_test 1.2.3 failed: FileNotFoundError: [Errno 2] No such "
+            "file or directory: 'absent/file'; disable it with MINIDL_DISABLE_PLUGINS=hello_test or remove it with "
+            "'pip uninstall minidl-hello_test'\n",
+        ),
+        (
             "1 / 0",
             1,
             "minidl: the command 'hello_test' of minidl-hello_test 1.2.3 failed: ZeroDivisionError: division by zero; "
