@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from minidl_core.data import Dataset as Dataset
     from minidl_core.data import Table as Table
+    from minidl_core.data import map_table as map_table
     from minidl_core.data import read_table as read_table
     from minidl_core.hookspecs import hookimpl as hookimpl
     from minidl_core.losses import MAE as MAE
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from minidl_core.training import train_model_SGD as train_model_SGD
 
 _HOMES = {
-    "data": ("Dataset", "Table", "read_table"),
+    "data": ("Dataset", "MappedTable", "Table", "map_table", "read_table"),
     "hookspecs": ("hookimpl",),
     "losses": ("MAE", "MSE", "Loss"),
     "nn": ("Linear", "Module", "ReLU", "Sequential", "Sigmoid", "Tanh"),

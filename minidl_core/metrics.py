@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -55,12 +56,46 @@ class R2(Metric):
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         if target.shape != output.shape:
             raise ShapeError(f"output {list(output.shape)} and target {list(target.shape)} must have the same shape")
+        return SquareSums.of(output, target).r2()
+
+
+@dataclass(frozen=True)
+class SquareSums:
+    """What R² is made of, each `[*rounds, F]`; where rows come in pieces, that of all is made of the joined sums."""
+
+    rows: int
+    residual: Tensor
+    """Σ(t - y)²."""
+    total: Tensor
+    """Σ(t - t̄)²."""
+    mean: Tensor
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def of(cls, output: Tensor, target: Tensor) -> Self:
         output, target = output.double(), target.double()
-        residual = ((target - output) ** 2).sum(-2)
-        total = ((target - target.mean(-2, keepdim=True)) ** 2).sum(-2)
+        mean = target.mean(-2, keepdim=True)
+        residual, total = ((target - output) ** 2).sum(-2), ((target - mean) ** 2).sum(-2)
+        return cls(target.shape[-2], residual, total, mean.squeeze(-2), target.amin(-2), target.amax(-2))
+
+    def joined(self, other: Self) -> Self:
+        """Those of the rows of both; of δ between their means, Σ(t - t̄)² is both sums and δ² n₁ n₂ / (n₁ + n₂)."""
+        rows, difference = self.rows + other.rows, other.mean - self.mean
+        return type(self)(
+            rows,
+            self.residual + other.residual,
+            self.total + other.total + difference**2 * (self.rows * other.rows / rows),
+            self.mean + difference * (other.rows / rows),
+            torch.minimum(self.low, other.low),
+            torch.maximum(self.high, other.high),
+        )
+
+    def r2(self) -> Tensor:
+        """`[*rounds]`."""
         # Not total == 0: the mean of equal numbers is rounded, and may differ from them.
-        constant = target.amax(-2) == target.amin(-2)
-        return torch.where(constant, (residual == 0).double(), 1 - residual / total).mean(-1)
+        constant = self.high == self.low
+        return torch.where(constant, (self.residual == 0).double(), 1 - self.residual / self.total).mean(-1)
 
 
 def predicted_classes(output: Tensor, threshold: float) -> Tensor:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from minidl_core.errors import ShapeError
-from minidl_core.metrics import R2, Accuracy, Metric
+from minidl_core.metrics import R2, Accuracy, Metric, SquareSums
 from minidl_core.plugins import registry
 
 CASES: dict[str, Callable[..., float]] = {"accuracy": sklearn.metrics.accuracy_score, "r2": sklearn.metrics.r2_score}
@@ -128,3 +128,17 @@ def test_a_target_of_another_shape_is_refused_with_both_shapes(metric: Metric, t
 def test_a_threshold_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="threshold must be a finite number"):
         Accuracy(math.nan)
+
+
+@pytest.mark.parametrize("rounds", [(), (3,)], ids=str)
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_r2_of_pieces_is_that_of_all_rows(rounds: tuple[int, ...], offset: float) -> None:
+    draw = torch.Generator().manual_seed(0)
+    target = offset + torch.randn(*rounds, 40, 2, dtype=torch.float64, generator=draw)
+    output = target + torch.randn(*rounds, 40, 2, dtype=torch.float64, generator=draw)
+    pieces = [
+        SquareSums.of(y, t) for y, t in zip(output.split([1, 9, 30], -2), target.split([1, 9, 30], -2), strict=True)
+    ]
+    torch.testing.assert_close(pieces[0].joined(pieces[1]).joined(pieces[2]).r2(), R2()(output, target))
+    constant = SquareSums.of(torch.full((3, 1), 0.1), torch.full((3, 1), 0.1))
+    assert constant.joined(constant).r2().item() == 1

@@ -11,7 +11,7 @@ from minidl_core.cli.output import json_option, print_json, print_table
 from minidl_core.errors import DataError
 
 if TYPE_CHECKING:
-    from minidl_core.data import Table
+    from minidl_core.data import MappedTable, Table
     from minidl_core.training import TrainedModel
 
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 @json_option
 def evaluate(model: str, data: str, seed: int, as_json: bool) -> None:
     """Measure MODEL, a model file or the folder of a run, on DATA: a file with the target, or a registered dataset."""
-    from minidl_core.data.rounds import Examples
+    from minidl_core.data.rounds import examples_of
     from minidl_core.training import load_model
 
     trained = load_model(model)
     table = _table(trained, data, seed)
-    figures = trained.evaluate(Examples(table.features, table.target))
+    figures = trained.evaluate(examples_of(table))
     if as_json:
         metrics = {name: figure.to_json() for name, figure in figures.items()}
         print_json({"model": str(trained.model), "rows": len(table), "rounds": len(trained.seeds), "metrics": metrics})
@@ -36,16 +36,15 @@ def evaluate(model: str, data: str, seed: int, as_json: bool) -> None:
     print_table(("", "MEAN ± STD" if len(trained.seeds) > 1 else "VALUE"), list(reversed(figures.items())))
 
 
-def _table(trained: TrainedModel, data: str, seed: int) -> Table:
+def _table(trained: TrainedModel, data: str, seed: int) -> Table | MappedTable:
     """The columns that the model was trained on."""
     from minidl_core.data import open_data
-    from minidl_core.data.readers import read_table_like
-    from minidl_core.data.source import is_file
+    from minidl_core.data.source import is_file, open_data_like
     from minidl_core.data.toy import Dataset
     from minidl_core.seeding import generator
 
     if is_file(data):
-        return read_table_like(data, trained.feature_names, trained.target_name, trained.classes)
+        return open_data_like(data, trained.feature_names, trained.target_name, trained.classes)
     dataset = open_data(data)
     assert isinstance(dataset, Dataset)
     table = dataset.sample(generator(seed, "data", "evaluate"))

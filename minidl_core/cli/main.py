@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -107,6 +108,7 @@ def run(arguments: list[str]) -> int:
         return answer(minidl, asked)
     warnings.showwarning = _show_warning
     warnings.filterwarnings("always", category=PluginWarning)  # whatever PYTHONWARNINGS says
+    logging.getLogger("minidl").addHandler(_Lines())
     try:
         result = minidl.main(arguments, prog_name="minidl", standalone_mode=False)
         sys.stdout.flush()
@@ -147,6 +149,13 @@ def _whose(error: BaseException) -> str:
 
 def _is_debugging() -> bool:
     return os.environ.get("MINIDL_DEBUG", "") not in ("", "0")
+
+
+class _Lines(logging.Handler):
+    """What the library has to say of a work that goes on, a line on standard error each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"minidl: {record.getMessage()}", file=sys.stderr)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

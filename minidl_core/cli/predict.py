@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from minidl_core.cli import completion
 from minidl_core.errors import DataError, RequestError
+
+if TYPE_CHECKING:
+    from minidl_core.training import TrainedModel
 
 
 @click.command()
@@ -24,27 +28,55 @@ def predict(model: str, data: str, output: str | None) -> None:
     Prints the rows as CSV with one more column, 'predicted TARGET': the class or the value. A model of several rounds
     predicts from the mean of their outputs.
     """
-    from minidl_core.data.readers import check_columns, read_cells
     from minidl_core.training import load_model
 
-    trained = load_model(model)
-    cells = read_cells(data)
-    check_columns(cells, trained.feature_names)
-    predictions = trained.predict(cells.numbers(trained.feature_names))
-    rows = [[*cells.header, f"predicted {trained.target_name}"]]
-    for row, prediction in zip(cells.rows, predictions, strict=True):
-        rows.append([*row, str(prediction)])
+    rows = _predicted(load_model(model), data)
+    first = next(rows)
     if output is None:
-        _write(rows, sys.stdout)
+        _write(chain([first], rows), sys.stdout)
         return
+    path = Path(output)
     try:
-        with Path(output).open("x", encoding="utf-8", newline="") as file:
-            _write(rows, file)
+        file = path.open("x", encoding="utf-8", newline="")
     except FileExistsError:
         raise RequestError(f"'{output}' exists, and nothing is overwritten; give a new file") from None
     except OSError as error:
         raise DataError(f"cannot write '{output}': {error.strerror or error}") from None
+    try:
+        with file:
+            _write(chain([first], rows), file)
+    except BaseException as error:
+        path.unlink()  # a part of the predictions would be taken for all
+        if isinstance(error, OSError):
+            raise DataError(f"cannot write '{output}': {error.strerror or error}") from None
+        raise
 
 
-def _write(rows: Iterable[list[str]], file: TextIO) -> None:
+def _predicted(trained: TrainedModel, data: str) -> Iterator[Sequence[str]]:
+    """The header, and each row with its prediction. Only the rows of a mapped file are read, and refused, after it."""
+    import torch
+
+    from minidl_core.data.npy import NpyFile
+    from minidl_core.data.readers import check_columns, read_cells
+    from minidl_core.data.source import is_mapped
+
+    predicted = f"predicted {trained.target_name}"
+    if is_mapped(data):
+        mapped = NpyFile.open(data)
+        check_columns(data, mapped.columns, trained.feature_names)
+        yield [*mapped.columns, predicted]
+        for first, values in mapped.read(0, mapped.rows):
+            features = torch.from_numpy(mapped.numbers(values, trained.feature_names, first))
+            columns = [mapped.column(values, name).astype(str).tolist() for name in mapped.columns]
+            yield from zip(*columns, map(str, trained.predict(features, first)), strict=True)
+        return
+    cells = read_cells(data)
+    check_columns(data, cells.header, trained.feature_names)
+    predictions = trained.predict(cells.numbers(trained.feature_names))
+    yield [*cells.header, predicted]
+    for row, prediction in zip(cells.rows, predictions, strict=True):
+        yield [*row, str(prediction)]
+
+
+def _write(rows: Iterable[Sequence[str]], file: TextIO) -> None:
     csv.writer(file, lineterminator="\n").writerows(rows)

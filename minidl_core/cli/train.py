@@ -48,7 +48,11 @@ MANY_CLASSES = 20
 @click.option("--test", metavar="DATA", shell_complete=completion.file, help="A file to test on.")
 @click.option("--test-fraction", type=float, metavar="F", help="The part of the rows to test on.  [default: 0.2]")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1.")
 @click.option("--threads", type=click.IntRange(1), help="Of the arithmetic.  [default: 1 where more would lose]")
+@click.option(
+    "--capture/--no-capture", default=True, help="Replay recorded steps, or run each through the layers' own Python."
+)
 @click.option(
     "--out",
     metavar="DIR",
@@ -57,10 +61,11 @@ MANY_CLASSES = 20
 )
 @json_option
 def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
-    """Train a model on DATA: a .csv or .tsv file with a header, or a registered dataset.
+    """Train a model on DATA: a .csv or .tsv file with a header, a .npy file, or a registered dataset.
 
     Features are standardized. Of a file 20 % of the rows are held out for test; a dataset draws a test sample of its
-    own size. Each round has its own split (or sample), first weights and batches, from its own seed.
+    own size. Each round has its own split (or sample), first weights and batches, from its own seed. A .npy file may be
+    larger than memory; its columns have names (a structured array), or are called 0, 1, 2 and so on.
 
     \b
     minidl train disk --model "linear(_,25)-tanh-linear(25,_)" --rounds 10
@@ -197,10 +202,10 @@ def _as_json(training: Training, saved: Path | None) -> dict[str, object]:
 def _print(data: str, training: Training, saved: Path | None) -> None:
     trained, rows = training.trained, training.data
     seeds = trained.seeds
-    tested = f", {rows.test.features.shape[-2]} to test on" if rows.test else ""
+    tested = f", {rows.test.rows} to test on" if rows.test else ""
     target = f"value of '{rows.target_name}'" if rows.classes is None else f"{len(rows.classes)} classes"
     rounds = f"{len(seeds)} rounds, seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    click.echo(f"data       {data}: {rows.train.features.shape[-2]} rows to train on{tested}; ", nl=False)
+    click.echo(f"data       {data}: {rows.train.rows} rows to train on{tested}; ", nl=False)
     click.echo(f"{len(rows.feature_names)} features, {target}")
     click.echo(f"model      {trained.model}")
     click.echo(f"loss       {trained.loss}\noptimizer  {training.optimizer}")

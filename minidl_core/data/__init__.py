@@ -1,8 +1,21 @@
 """Tables in, tensors out: readers, toy datasets, splits, preprocessing, batches."""
 
+from minidl_core.data.mapped import MappedTable, map_table
 from minidl_core.data.readers import read_table
 from minidl_core.data.source import open_data
 from minidl_core.data.table import Table
 from minidl_core.data.toy import Circles, Dataset, Disk, Moons, Spirals, Xor
 
-__all__ = ["Circles", "Dataset", "Disk", "Moons", "Spirals", "Table", "Xor", "open_data", "read_table"]
+__all__ = [
+    "Circles",
+    "Dataset",
+    "Disk",
+    "MappedTable",
+    "Moons",
+    "Spirals",
+    "Table",
+    "Xor",
+    "map_table",
+    "open_data",
+    "read_table",
+]

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from minidl_core.data.rounds import Examples
+from minidl_core.data.examples import Examples
+from minidl_core.data.mapped_examples import MappedExamples
 from minidl_core.errors import ShapeError, require
 from minidl_core.seeding import generator
+
+
+class Block(NamedTuple):
+    """Rows that lie in memory together, and the batches that are taken from them."""
+
+    features: Tensor
+    """`[M, F]`, the rows of all rounds in one table."""
+    target: Tensor
+    """`[M, ...]`."""
+    batches: Sequence[Tensor]
+    """The numbers of the rows of each batch, `[*rounds, batch]`, int64, contiguous, where the features are."""
 
 
 class Batches:
@@ -22,35 +35,69 @@ class Batches:
         rounds: the round axes of the batches, `()` or `(R,)`.
     """
 
-    def __init__(self, examples: Examples, batch_size: int, seeds: Sequence[int], rounds: tuple[int, ...]) -> None:
-        features, target = examples.features, examples.target
+    def __init__(
+        self, examples: Examples | MappedExamples, batch_size: int, seeds: Sequence[int], rounds: tuple[int, ...]
+    ) -> None:
         require("batch_size", batch_size, batch_size >= 1, "at least 1")
-        if target.shape[: features.dim() - 1] != features.shape[:-1]:
-            raise ShapeError(
-                f"features {list(features.shape)} and target {list(target.shape)} must have the same number of rows"
-            )
-        self.rows = features.shape[-2]
-        if self.rows == 0:
-            raise ShapeError(f"there are no rows to train on: features {list(features.shape)}")
-        self.batch_size, self.seeds, self.rounds = batch_size, seeds, rounds
-        has_own_rows = features.dim() > 2
-        # The rows of all rounds in one table, so that a batch is one selection from it.
-        self.features = features.flatten(0, 1) if has_own_rows else features
-        self.target = target.flatten(0, 1) if has_own_rows else target
-        self.first_row = self.rows * torch.arange(len(seeds)).unsqueeze(-1) if has_own_rows else 0
+        if isinstance(examples, Examples):
+            _require_rows(examples)
+        self.has_own_rows = not isinstance(examples, Examples) or examples.features.dim() > 2
+        self.rows = examples.rows
+        self.examples, self.batch_size, self.seeds, self.rounds = examples, batch_size, seeds, rounds
 
     def __len__(self) -> int:
         """Batches in an epoch."""
         return -(-self.rows // self.batch_size)
 
     def order(self, epoch: int) -> Tensor:
-        """The rows in the order of an epoch, `[*rounds, N]`."""
+        """The numbers of a block of all rows in the order of an epoch, `[*rounds, N]`."""
         orders = [torch.randperm(self.rows, generator=generator(seed, "batches", epoch)) for seed in self.seeds]
-        return (torch.stack(orders) + self.first_row).reshape(*self.rounds, self.rows)
+        return (torch.stack(orders) + self._first_row(self.rows)).reshape(*self.rounds, self.rows)
+
+    def blocks(self, epoch: int) -> Iterator[Block]:
+        """The batches of an epoch, with the rows that they are taken from: one block where all rows are in memory.
+
+        Every block but the last has a multiple of `batch_size` rows a round, so only an epoch's last batch is smaller.
+        """
+        if isinstance(self.examples, Examples):
+            yield self._block(self.examples, self.order(epoch))
+            return
+        for part in self.examples.shuffled(epoch, self.seeds, self.batch_size):
+            in_order = torch.arange(part.rows) + self._first_row(part.rows)
+            yield self._block(part, in_order.reshape(*self.rounds, part.rows))
+
+    def _first_row(self, rows: int) -> Tensor:
+        """The number of each round's first row in a block, `[R, 1]`; 0 for all where they share their rows."""
+        return rows * torch.arange(len(self.seeds)).unsqueeze(-1) * self.has_own_rows
+
+    def _block(self, examples: Examples, order: Tensor) -> Block:
+        features, target = examples.features, examples.target
+        if self.has_own_rows:
+            # The rows of all rounds in one table, so that a batch is one selection from it.
+            features, target = features.flatten(0, 1), target.flatten(0, 1)
+        # Drawn on the CPU, so that a seed means the same everywhere, and moved to where the rows are once.
+        return Block(features, target, _cut(order.to(features.device), self.batch_size))
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of an epoch, `[*rounds, batch, F]` and their targets."""
-        order = self.order(epoch)
-        for start in range(0, self.rows, self.batch_size):
-            rows = order[..., start : start + self.batch_size]
-            yield self.features[rows], self.target[rows]
+        for block in self.blocks(epoch):
+            for rows in block.batches:
+                yield block.features[rows], block.target[rows]
+
+
+def _require_rows(examples: Examples) -> None:
+    features, target = examples.features, examples.target
+    if target.shape[: features.dim() - 1] != features.shape[:-1]:
+        raise ShapeError(
+            f"features {list(features.shape)} and target {list(target.shape)} must have the same number of rows"
+        )
+    if examples.rows == 0:
+        raise ShapeError(f"there are no rows to train on: features {list(features.shape)}")
+
+
+def _cut(order: Tensor, batch_size: int) -> list[Tensor]:
+    """An order `[*rounds, N]` -> its batches, each `[*rounds, batch_size]` and contiguous; the last has the rest."""
+    whole = order.shape[-1] // batch_size
+    batches = order[..., : whole * batch_size].reshape(*order.shape[:-1], whole, batch_size)
+    rest = order[..., whole * batch_size :].contiguous()
+    return [*batches.movedim(-2, 0).contiguous().unbind(), *([rest] if rest.numel() else [])]

@@ -73,7 +73,9 @@ def read_cells(path: str) -> Cells:
     """Read a file with a header. Raises DataError where it cannot be read as one."""
     separator = SEPARATORS.get(Path(path).suffix.lower())
     if separator is None:
-        raise DataError(f"cannot read '{path}': files that are read end in {' or '.join(SEPARATORS)}")
+        if Path(path).suffix.lower() == ".npy":
+            raise DataError(f"'{path}' is not read as a whole; map_table takes it as a table")
+        raise DataError(f"cannot read '{path}': files that are read end in {', '.join(SEPARATORS)} or .npy")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=separator, strict=True)
@@ -129,7 +131,7 @@ def read_table(path: str, target: str, task: str | None = None) -> Table:
     require("task", task, task is None or task in TASKS, f"one of {', '.join(TASKS)}")
     cells = read_cells(path)
     if target not in cells.header:
-        raise RequestError(f"'{path}' has no column '{target}'; {_columns(target, cells.header)}")
+        raise RequestError(f"'{path}' has no column '{target}'; {columns_are(target, cells.header)}")
     names = tuple(name for name in cells.header if name != target)
     if not names:
         raise DataError(f"'{path}' has no column beside the target '{target}'")
@@ -153,19 +155,19 @@ def read_table(path: str, target: str, task: str | None = None) -> Table:
 def read_table_like(path: str, features: Sequence[str], target: str, classes: Sequence[str] | None) -> Table:
     """Read the columns of a file that a model was trained on, in whatever order they are, and no others."""
     cells = read_cells(path)
-    check_columns(cells, [*features, target])
+    check_columns(path, cells.header, [*features, target])
     numbers = cells.numbers(features)
     if classes is None:
         return Table(numbers, cells.numbers([target]), tuple(features), target, None)
     return Table(numbers, _label_numbers(cells, target, classes), tuple(features), target, tuple(classes))
 
 
-def check_columns(cells: Cells, names: Sequence[str]) -> None:
+def check_columns(path: str, header: Sequence[str], names: Sequence[str]) -> None:
     """Raise DataError where a file lacks some of these columns."""
-    missing = [name for name in names if name not in cells.header]
+    missing = [name for name in names if name not in header]
     if missing:
         listed = ", ".join(f"'{name}'" for name in missing[:MANY])
-        raise DataError(f"'{cells.path}' lacks {listed}; {_columns(missing[0], cells.header)}")
+        raise DataError(f"'{path}' lacks {listed}; {columns_are(missing[0], header)}")
 
 
 def _class_names(labels: Sequence[str]) -> tuple[str, ...]:
@@ -196,7 +198,8 @@ def _task(labels: Sequence[str]) -> str:
     return "regression" if any_decimal and 2 * len(numbers) > len(labels) else "classification"
 
 
-def _columns(name: str, header: Sequence[str]) -> str:
+def columns_are(name: str, header: Sequence[str]) -> str:
+    """What columns there are, and which of them `name` may have meant."""
     listed = ", ".join(f"'{column}'" for column in header[:MANY])
     near = did_you_mean(name, header)
     more = f" and {len(header) - MANY} more" if len(header) > MANY else ""

@@ -8,29 +8,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from minidl_core.data.examples import Examples
+from minidl_core.data.mapped import MappedTable
+from minidl_core.data.mapped_examples import MappedExamples
+from minidl_core.data.splits import rows_held_out, split_rows
 from minidl_core.data.table import Table
 from minidl_core.data.toy import Dataset
-from minidl_core.errors import DataError, RequestError
 from minidl_core.seeding import generator
 
-
-@dataclass(frozen=True)
-class Examples:
-    """The rows of all rounds: features `[*rounds, N, F]` and targets `[*rounds, N]` or `[*rounds, N, 1]`.
-
-    Without round axes the rows are the same for every round.
-    """
-
-    features: Tensor
-    target: Tensor
+__all__ = ["Examples", "MappedExamples", "RoundData", "draw", "examples_of", "separate", "split"]
 
 
 @dataclass(frozen=True)
 class RoundData:
     """Training and test examples, and what the columns are called."""
 
-    train: Examples
-    test: Examples | None
+    train: Examples | MappedExamples
+    test: Examples | MappedExamples | None
     feature_names: tuple[str, ...]
     target_name: str
     classes: tuple[str, ...] | None
@@ -42,18 +36,14 @@ def draw(dataset: Dataset, seeds: Sequence[int]) -> RoundData:
     return _described(train[0], _stack(train), _stack(test))
 
 
-def split(table: Table, test_fraction: float, seeds: Sequence[int]) -> RoundData:
+def split(table: Table | MappedTable, test_fraction: float, seeds: Sequence[int]) -> RoundData:
     """Hold a part of the rows out for test, drawn anew for each seed; classes keep their proportions in both parts."""
-    if not 0 <= test_fraction < 1:
-        raise RequestError(f"the test fraction must be at least 0 and less than 1, got {test_fraction}")
-    held_out = round(len(table) * test_fraction)
-    if test_fraction == 0:
-        return _described(table, Examples(table.features, table.target), None)
-    if held_out == 0 or held_out == len(table):
-        raise DataError(
-            f"{len(table)} rows cannot be split with a test fraction of {test_fraction:g}; "
-            "give more rows, another fraction, or a test file"
-        )
+    held_out = rows_held_out(len(table), test_fraction)
+    if held_out == 0:
+        return _described(table, examples_of(table), None)
+    if isinstance(table, MappedTable):
+        train, test = (MappedExamples(table, tuple(seeds), test_fraction, is_test) for is_test in (False, True))
+        return _described(table, train, test)
     parts = [split_rows(table, held_out, seed) for seed in seeds]
     return _described(
         table,
@@ -62,23 +52,14 @@ def split(table: Table, test_fraction: float, seeds: Sequence[int]) -> RoundData
     )
 
 
-def split_rows(table: Table, held_out: int, seed: int) -> tuple[Tensor, Tensor]:
-    """The numbers of the rows to train on and of the `held_out` rows to test on.
-
-    Rows in random order, those of a class together, and every k-th is held out: so each class is in both parts in
-    its proportion, to the nearest row (a class of one row is in one part).
-    """
-    order = torch.randperm(len(table), generator=generator(seed, "split"))
-    if table.classes is not None:
-        order = order[table.target[order].argsort(stable=True)]
-    is_held_out = torch.zeros(len(table), dtype=torch.bool)
-    is_held_out[(2 * torch.arange(held_out) + 1) * len(table) // (2 * held_out)] = True
-    return order[~is_held_out], order[is_held_out]
-
-
-def separate(train: Table, test: Table) -> RoundData:
+def separate(train: Table | MappedTable, test: Table | MappedTable) -> RoundData:
     """All rows of one table to train on, all of another to test on, for every round."""
-    return _described(train, Examples(train.features, train.target), Examples(test.features, test.target))
+    return _described(train, examples_of(train), examples_of(test))
+
+
+def examples_of(table: Table | MappedTable) -> Examples | MappedExamples:
+    """All rows of a table, the same for every round."""
+    return MappedExamples(table) if isinstance(table, MappedTable) else Examples(table.features, table.target)
 
 
 def _rows(table: Table, rows: Tensor) -> Table:
@@ -92,5 +73,7 @@ def _stack(tables: list[Table]) -> Examples:
     return Examples(torch.stack([t.features for t in tables]), torch.stack([t.target for t in tables]))
 
 
-def _described(table: Table, train: Examples, test: Examples | None) -> RoundData:
+def _described(
+    table: Table | MappedTable, train: Examples | MappedExamples, test: Examples | MappedExamples | None
+) -> RoundData:
     return RoundData(train, test, table.feature_names, table.target_name, table.classes)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from minidl_core.data.readers import SEPARATORS, read_cells, read_table
+from minidl_core.data.mapped import MappedTable, map_table, map_table_like
+from minidl_core.data.npy import NpyFile
+from minidl_core.data.readers import SEPARATORS, read_cells, read_table, read_table_like
 from minidl_core.data.table import Table
 from minidl_core.data.toy import Dataset
 from minidl_core.errors import DataError, RequestError
@@ -13,12 +16,17 @@ from minidl_core.plugins import registry
 from minidl_core.spec import build_component
 
 
+def is_mapped(path: str) -> bool:
+    """Whether a file's rows are read block by block, as they are needed."""
+    return Path(path).suffix.lower() == ".npy"
+
+
 def is_file(data: str) -> bool:
     """Whether DATA names a file (that may be missing) and not a dataset."""
-    return Path(data).suffix.lower() in SEPARATORS or "/" in data or Path(data).is_file()
+    return Path(data).suffix.lower() in SEPARATORS or is_mapped(data) or "/" in data or Path(data).is_file()
 
 
-def open_data(data: str, target: str | None = None, task: str | None = None) -> Table | Dataset:
+def open_data(data: str, target: str | None = None, task: str | None = None) -> Table | MappedTable | Dataset:
     """The table or the dataset that DATA names.
 
     Raises:
@@ -29,9 +37,10 @@ def open_data(data: str, target: str | None = None, task: str | None = None) -> 
         if not Path(data).is_file():
             raise DataError(f"there is no file '{data}'")
         if target is None:
-            columns = ", ".join(f"'{name}'" for name in read_cells(data).header)
+            header = NpyFile.open(data).columns if is_mapped(data) else read_cells(data).header
+            columns = ", ".join(f"'{name}'" for name in header)
             raise RequestError(f"'{data}' needs a target, the column to predict; its columns: {columns}")
-        return read_table(data, target, task)
+        return map_table(data, target, task) if is_mapped(data) else read_table(data, target, task)
     name = data.partition("(")[0].strip()
     if name == data and nearest(name, registry().names("dataset")) is None:
         datasets = ", ".join(registry().names("dataset"))
@@ -41,3 +50,11 @@ def open_data(data: str, target: str | None = None, task: str | None = None) -> 
         if value is not None:
             raise RequestError(f"dataset '{name}' has its own {option}; leave the {option} '{value}' out")
     return dataset
+
+
+def open_data_like(
+    path: str, features: Sequence[str], target: str, classes: Sequence[str] | None
+) -> Table | MappedTable:
+    """The columns of a file that a model was trained on, in whatever order they are, and no others."""
+    read = map_table_like if is_mapped(path) else read_table_like
+    return read(path, features, target, classes)

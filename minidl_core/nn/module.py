@@ -33,9 +33,15 @@ class Module(Component):
     output_argument: ClassVar[str | None] = None
     """The argument that is the size of the output, which `_` in the last layer takes from the data."""
 
+    takes_rounds: ClassVar[bool] = True
+    """Whether the formulas take any number of round axes in front. With False the rounds of a model with such a layer
+    are computed one after the other, each by itself."""
+
     training: bool = True
     """Whether outputs are for training, or for evaluation, where nothing is drawn and rows are independent."""
     label: str | None = None
+    member_by_member: list[Module] | None = None
+    """What computes the rounds where layers take no round axis, in a list, so that it is no layer within this one."""
     _flat: FlatParameters | None = None
 
     @abstractmethod

@@ -21,8 +21,9 @@ from minidl_core.testing.layer_subject import (
     modes,
     of_parameters,
     run,
+    takes_rounds,
 )
-from minidl_core.testing.result import fails_unless
+from minidl_core.testing.result import Skipped, fails_unless
 
 
 def any_number_of_rows_is_taken(subject: Layer) -> None:
@@ -58,8 +59,10 @@ def any_number_of_rows_is_taken(subject: Layer) -> None:
 def rounds_at_once_equal_each_round_alone(subject: Layer) -> None:
     """Outputs and gradients of inputs and weights with a leading round axis, against each round by itself; and in
     evaluation rows without a round axis are taken by all rounds. A layer that draws is compared in evaluation, and in
-    training draws for each round anew.
+    training draws for each round anew. Not of a layer that declares that it takes no round axis.
     """
+    if not takes_rounds(subject):
+        raise Skipped("it takes no round axis, and says so")
     for training in modes(subject):
         together = built_among_others(subject, ROUNDS).train(training)
         x = inputs(subject, together, *ROUNDS, N)

@@ -37,6 +37,11 @@ def built_among_others(subject: Layer, rounds: tuple[int, ...]) -> Module:
     return layer
 
 
+def takes_rounds(subject: Layer) -> bool:
+    """Whether it, and every layer within it, says that it takes round axes."""
+    return all(layer.takes_rounds for layer in subject.build().layers_within().values())
+
+
 def example_shape(subject: Layer, layer: Module) -> tuple[int, ...]:
     """The shape of one example that the layer takes."""
     return layer.input_shape() or subject.conformance.input_shape

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from minidl_core.data import Dataset, Table, open_data
-from minidl_core.data.readers import read_table_like
+from minidl_core.data import Dataset, MappedTable, Table, open_data
 from minidl_core.data.rounds import RoundData, draw, separate, split
-from minidl_core.data.standardization import Standardization
+from minidl_core.data.source import open_data_like
+from minidl_core.data.standardization import Moments, Standardization
 from minidl_core.errors import DivergedError, RequestError, ShapeError
 from minidl_core.losses import Loss
 from minidl_core.nn import Sequential
@@ -55,11 +55,11 @@ class Training:
 
 def train(
     model: Sequential | str,
-    data: Dataset | Table | str,
+    data: Dataset | Table | MappedTable | str,
     *,
     target: str | None = None,
     task: str | None = None,
-    test: Table | str | None = None,
+    test: Table | MappedTable | str | None = None,
     test_fraction: float | None = None,
     loss: Loss | str = "mse",
     optimizer: Optimizer | str = "sgd",
@@ -68,7 +68,9 @@ def train(
     rounds: int = 1,
     seed: int = 0,
     dtype: str = "float32",
+    device: str = "cpu",
     threads: int | None = None,
+    capture: bool = True,
     out: Path | str | None = None,
     on_epoch: OnEpoch | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -81,7 +83,7 @@ def train(
 
     Args:
         model: a spec, or layers; its weights are drawn anew.
-        data: a dataset or its spec, `disk(n=500)`; a table, or the path of one.
+        data: a dataset or its spec, `disk(n=500)`; a table, or the path of one, larger than memory perhaps as `.npy`.
         target: the column of the file to predict.
         task: `classification` or `regression`, where the file's target could be either.
         test: a table to test on, or its path. Without it a dataset draws a test sample of its own size, and of a table
@@ -89,7 +91,9 @@ def train(
         test_fraction: of that part; None takes a fifth.
         epochs, batch_size: how often all rows are used, and how many at once.
         dtype: `float32` or `float64`.
+        device: `cpu`, or `cuda` for a GPU of NVIDIA's (`cuda:1` for the second), where all is computed.
         threads: None takes one for networks so small that more would lose, else all that torch has.
+        capture: record the operations of a step and replay them; see `fit`.
         out: the folder of the run, where plugins that write something write it; None, they write nothing.
         on_epoch, stop: see `fit`.
 
@@ -101,12 +105,13 @@ def train(
             raise RequestError(f"{name} must be at least 1, got {value}")
     if dtype not in DTYPES:
         raise RequestError(f"dtype must be one of {', '.join(DTYPES)}, got '{dtype}'")
+    place = _device(device)
     seeds = round_seeds(operator.index(seed), rounds)  # a plain integer, of whatever kind it is given
     criterion, updates = Loss.of(loss), Optimizer.of(optimizer)
     if updates.steps:
         raise RequestError(f"{updates} has taken {updates.steps} steps before; give a new one, or its spec")
     round_data = _round_data(data, target, task, test, test_fraction, seeds)
-    trained = _untrained(model, round_data, criterion, seeds, DTYPES[dtype])
+    trained = _untrained(model, round_data, criterion, seeds, DTYPES[dtype], place)
     examples = trained.prepare(round_data.train)
 
     def finished(history: Tensor, seconds: float) -> Training:
@@ -115,7 +120,7 @@ def train(
             round_data,
             updates,
             batch_size,
-            history,
+            history.cpu(),
             seconds,
             train=trained.evaluate(round_data.train),
             test=trained.evaluate(round_data.test) if round_data.test else None,
@@ -125,7 +130,7 @@ def train(
     hooks = RunHooks(
         Run(
             model=str(trained.model),
-            data=f"a table of {len(data)} rows" if isinstance(data, Table) else str(data),
+            data=f"a table of {len(data)} rows" if isinstance(data, Table | MappedTable) else str(data),
             loss=str(criterion),
             optimizer=str(updates),
             epochs=epochs,
@@ -153,6 +158,7 @@ def train(
             batch_size=batch_size,
             seeds=seeds,
             threads=threads,
+            capture=capture,
             on_epoch=epoch_ended,
             stop=stop,
         )
@@ -165,11 +171,24 @@ def train(
     return training
 
 
+def _device(name: str) -> torch.device:
+    """The device of that name. Raises RequestError where it is none, or is not there."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise RequestError(f"device must be cpu or cuda, got '{name}'")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise RequestError(f"device '{name}': PyTorch sees {torch.cuda.device_count()} CUDA devices here; take cpu")
+    return device
+
+
 def _round_data(
-    data: Dataset | Table | str,
+    data: Dataset | Table | MappedTable | str,
     target: str | None,
     task: str | None,
-    test: Table | str | None,
+    test: Table | MappedTable | str | None,
     test_fraction: float | None,
     seeds: Sequence[int],
 ) -> RoundData:
@@ -186,12 +205,12 @@ def _round_data(
     if test_fraction is not None:
         raise RequestError("test data and a test fraction exclude each other; leave one out")
     if isinstance(test, str):
-        test = read_table_like(test, source.feature_names, source.target_name, source.classes)
+        test = open_data_like(test, source.feature_names, source.target_name, source.classes)
     return separate(source, test)
 
 
 def _untrained(
-    model: Sequential | str, data: RoundData, loss: Loss, seeds: Sequence[int], dtype: torch.dtype
+    model: Sequential | str, data: RoundData, loss: Loss, seeds: Sequence[int], dtype: torch.dtype, device: torch.device
 ) -> TrainedModel:
     """The model that fits the data, with new weights and the preprocessing of each round."""
     input_shape = (len(data.feature_names),)
@@ -200,13 +219,28 @@ def _untrained(
         model = build_model(model, input_shape, outputs)
     elif (given := model.output_shape(input_shape)) not in [(size,) for size in outputs]:
         raise ShapeError(f"the model gives {list(given)} but the data needs {' or '.join(map(str, outputs))} outputs")
+    features, target = _scales(data)
     return TrainedModel(
-        model.initialize(seeds, dtype=dtype),
+        model.initialize(seeds, dtype=dtype, device=device),
         loss,
         data.feature_names,
         data.target_name,
         data.classes,
-        features=Standardization.fit(data.train.features),
-        target=Standardization.fit(data.train.target) if data.classes is None else None,
+        features=features,
+        target=target,
         seeds=tuple(seeds),
     )
+
+
+def _scales(data: RoundData) -> tuple[Standardization, Standardization | None]:
+    """Of the training part's features, and of its target where that is a value."""
+    features: Moments | None = None
+    target: Moments | None = None
+    for piece in data.train.pieces():
+        found = Moments.of(piece.features)
+        features = features.joined(found) if features else found
+        if data.classes is None:
+            found = Moments.of(piece.target)
+            target = target.joined(found) if target else found
+    assert features is not None
+    return Standardization.of(features), Standardization.of(target) if target else None

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from minidl_core.data.batches import Batches
-from minidl_core.data.rounds import Examples
-from minidl_core.errors import DivergedError, ShapeError, require
+from minidl_core.data.rounds import Examples, MappedExamples
+from minidl_core.errors import DivergedError, require
 from minidl_core.losses import Loss
 from minidl_core.nn import FlatParameters, Module
+from minidl_core.nn.member_by_member import for_rounds
 from minidl_core.optim import Optimizer
+from minidl_core.training.capture import CapturedStep
+from minidl_core.training.stopped import StoppedRounds
 from minidl_core.training.threads import threads_for, use_threads
 
-OnEpoch = Callable[[int, Tensor], None]
-"""Called with the number of epochs done and the last one's loss of each round, `[*rounds]`."""
+OnEpoch = Callable[[int, Tensor], Tensor | None]
+"""Called with the number of epochs done and the last one's loss of each round, `[*rounds]`. May return which rounds are
+to stop there, `[*rounds]` of True and False."""
 
 
 def fit(
     model: Module,
-    examples: Examples,
+    examples: Examples | MappedExamples,
     loss: Loss,
     optimizer: Optimizer,
     *,
@@ -29,6 +34,7 @@ def fit(
     batch_size: int,
     seeds: Sequence[int],
     threads: int | None = None,
+    capture: bool = True,
     on_epoch: OnEpoch | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Tensor:
@@ -37,8 +43,13 @@ def fit(
     Args:
         model: with as many rounds as there are seeds.
         examples: features and targets as the model and the loss take them.
+        optimizer: its `lr` may be a tensor `[*rounds, 1]`, one rate a round.
         seeds: one a round, for the order of its batches.
         threads: None takes one for a step so small that more would lose, else all that torch has.
+        capture: record the operations of a step once and replay them, without the layers' Python. What cannot be
+            recorded runs plainly, as all does with False; a warning of the logger `minidl` says why.
+        on_epoch: called after each epoch. Rounds for which it returns True no longer change, in weights, optimizer
+            state and loss; when all have stopped the training ends.
         stop: asked after each step; True ends the training there.
 
     Raises:
@@ -47,42 +58,54 @@ def fit(
             epoch that ended well.
     """
     require("epochs", epochs, epochs >= 0, "0 or greater")
-    parameters = model.train().parameters
-    batches = Batches(examples, batch_size, seeds, parameters.rounds)
+    parameters = model.parameters
+    in_rounds = for_rounds(model).train()
+    encoded = examples.each(lambda part: _encoded(part, model, loss))
+    batches = Batches(encoded, batch_size, seeds, parameters.rounds)
     share = torch.tensor([min(batch_size, batches.rows - start) for start in range(0, batches.rows, batch_size)])
     share = share.to(parameters.values) / batches.rows
     history: list[Tensor] = []
     # A weight is multiplied and added once for each row.
     operations = 2 * parameters.values.numel() * min(batch_size, batches.rows)
     with use_threads(threads_for(operations) if threads is None else threads):
+        step = CapturedStep(in_rounds, loss, optimizer, threads=torch.get_num_threads(), capture=capture)
+        stopped_rounds = StoppedRounds(in_rounds, optimizer)
         for epoch in range(epochs):
             last_good = parameters.values.clone()
-            losses: list[Tensor] = []
-            stopped = False
-            for x, target in batches.epoch(epoch):
-                losses.append(loss.forward(model.forward(x), target))
-                model.backward(loss.backward())
-                optimizer.step(parameters)
-                stopped = stop()
+            losses = parameters.values.new_empty(len(batches), *parameters.rounds)
+            done, stopped = 0, False
+            for block in batches.blocks(epoch):
+                taken, stopped = step.run(block, losses[done:], stop)
+                done += taken
                 if stopped:
                     break
-            of_steps = torch.stack(losses, -1)
-            if of_steps.shape[:-1] != parameters.rounds:
-                raise ShapeError(
-                    f"{loss} gives {list(losses[0].shape)}, and one loss a round is {list(parameters.rounds)}"
-                )
-            if error := _diverged(of_steps, parameters.values, epoch, len(batches)):
+            stopped_rounds.set_back(losses[:done])
+            if error := _diverged(losses[:done].movedim(0, -1), parameters.values, epoch, len(batches)):
                 error.history = _stacked(history, parameters)
                 parameters.values.copy_(last_good)
                 raise error
-            if len(losses) < len(batches):
+            if done < len(batches):
                 break
-            history.append((of_steps * share).sum(-1))
+            history.append((losses.movedim(0, -1) * share).sum(-1))
             if on_epoch is not None:
-                on_epoch(epoch + 1, history[-1])
-            if stopped or stop():
+                step.give_back()
+                to_stop = on_epoch(epoch + 1, history[-1])
+                if to_stop is not None:
+                    stopped_rounds.stop(to_stop, history[-1])
+                step.refresh()
+            if stopped or stop() or stopped_rounds.rounds.all():
                 break
+        step.give_back()
     return _stacked(history, parameters)
+
+
+def _encoded(examples: Examples, model: Module, loss: Loss) -> Examples:
+    """Labels as the loss compares with them, so that no step has to look at them."""
+    features, target = examples.features, examples.target
+    if target.is_floating_point() or target.shape != features.shape[:-1]:
+        return examples
+    [outputs] = model.output_shape(tuple(features.shape[-1:]))
+    return Examples(features, loss.encode(target, outputs, features.dtype))
 
 
 def _stacked(history: list[Tensor], parameters: FlatParameters) -> Tensor:
@@ -92,6 +115,9 @@ def _stacked(history: list[Tensor], parameters: FlatParameters) -> Tensor:
 
 def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int) -> DivergedError | None:
     """Where a loss of an epoch's steps, `[*rounds, steps]`, or a weight after them is not finite; None if all are."""
+    # A sum is finite only where all numbers are, or nearly so, and costs a tenth of looking at each.
+    if math.isfinite(float(losses.sum())) and math.isfinite(float(values.sum())):
+        return None
     bad_losses = ~losses.isfinite()
     bad_rounds = bad_losses.any(-1) | ~values.isfinite().all(-1)
     if not bad_rounds.any():

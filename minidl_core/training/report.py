@@ -12,6 +12,7 @@ from minidl_core.data.rounds import Examples
 from minidl_core.losses import Loss
 from minidl_core.metrics import Accuracy
 from minidl_core.nn import Module
+from minidl_core.nn.member_by_member import for_rounds
 from minidl_core.optim import SGD
 from minidl_core.training.loop import fit
 
@@ -40,7 +41,9 @@ def train_model_SGD(  # noqa: N802, the report's name
     criterion = Loss.of(loss)
     parameters = model.parameters
     seeds = torch.randint(2**62, (math.prod(parameters.rounds),)).tolist()
-    examples = Examples(train_input.to(parameters.values), _encoded(criterion, model, train_input, train_target))
+    are_labels = not train_target.is_floating_point() and train_target.dim() < train_input.dim()
+    target = train_target if are_labels else train_target.to(parameters.values)
+    examples = Examples(train_input.to(parameters.values), target)
     history = fit(model, examples, criterion, SGD(lr), epochs=nb_epoch, batch_size=mini_batch_size, seeds=seeds)
     losses: list[Any] = history.tolist()
     return losses
@@ -55,16 +58,8 @@ def accuracy(model: Module, input: Tensor, target: Tensor, threshold: float = 0.
         threshold: above which a single output means class 1; 0 for a model that was trained on logits.
     """
     before = model.training
-    output = model.eval().forward(input.to(model.parameters.values))
-    model.train(before)
+    output = for_rounds(model).eval().forward(input.to(model.parameters.values))
+    for_rounds(model).train(before)
     if input.dim() == 2:
         target = target.expand(*model.parameters.rounds, *target.shape)
     return Accuracy(threshold)(output, target).tolist()
-
-
-def _encoded(loss: Loss, model: Module, input: Tensor, target: Tensor) -> Tensor:
-    """The target as the loss compares with it, labels for as many outputs as the model gives."""
-    output = model.forward(input[..., :1, :].to(model.parameters.values))
-    if target.is_floating_point() or target.dim() == input.dim():
-        return target.to(output)
-    return loss.encode(target, output.shape[-1], output.dtype)

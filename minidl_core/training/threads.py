@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 from minidl_core.errors import require
 
@@ -31,6 +32,8 @@ def use_threads(threads: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        yield
+        # NumPy's products have a library of their own, with threads of its own.
+        with ThreadpoolController().select(user_api="blas").limit(limits=threads):
+            yield
     finally:
         torch.set_num_threads(before)

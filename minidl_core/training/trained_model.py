@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from minidl_core.data.rounds import Examples
+from minidl_core.data.rounds import Examples, MappedExamples
 from minidl_core.data.standardization import Standardization
 from minidl_core.errors import DataError, ShapeError
 from minidl_core.losses import Loss
-from minidl_core.metrics import R2, Accuracy, predicted_classes
+from minidl_core.metrics import predicted_classes
 from minidl_core.nn import Sequential
+from minidl_core.nn.member_by_member import for_rounds
+from minidl_core.training.figures import Figures
 from minidl_core.training.statistics import Statistics
 
 ROWS_AT_ONCE = 10_000
@@ -47,27 +49,30 @@ class TrainedModel:
         """The round axes: `()` or `(R,)`."""
         return self.model.parameters.rounds
 
-    def prepare(self, examples: Examples) -> Examples:
-        """Features and targets as the model and the loss take them."""
+    def prepare(self, examples: Examples | MappedExamples) -> Examples | MappedExamples:
+        """Features and targets as the model and the loss take them; those of a mapped table whenever they are read."""
+        return examples.each(self._prepared)
+
+    def _prepared(self, examples: Examples) -> Examples:
         values = self.model.parameters.values
         inputs = self._inputs(examples.features)
         if self.target is not None:
             return Examples(inputs, self.target.apply(examples.target).to(values))
         [outputs] = self.model.output_shape(tuple(inputs.shape[-1:]))
-        return Examples(inputs, self.loss.encode(examples.target, outputs, values.dtype))
+        return Examples(inputs, self.loss.encode(examples.target.to(values.device), outputs, values.dtype))
 
-    def evaluate(self, examples: Examples) -> dict[str, Statistics]:
-        """The loss, and accuracy (classes) or R² (values), of each round."""
-        prepared = self.prepare(examples)
-        output = self._outputs(prepared.features)
-        target = self._for_each_round(prepared.target)
-        found = {"loss": self.loss.forward(output, target)}
-        if self.classes is None:
-            found["r2"] = R2()(output, target)
-        else:
-            metric = Accuracy(self.loss.decision_threshold)
-            found["accuracy"] = metric(output, self._for_each_round(examples.target))
-        return {name: Statistics.of(values) for name, values in found.items()}
+    def evaluate(self, examples: Examples | MappedExamples) -> dict[str, Statistics]:
+        """The loss, and accuracy (classes) or R² (values), of each round.
+
+        Of a mapped table the loss is the mean of its pieces' losses by their rows, which for a loss that weighs its
+        classes is not quite that of all rows at once.
+        """
+        figures = Figures(self.loss, is_value=self.classes is None)
+        for piece in examples.pieces():
+            prepared = self._prepared(piece)
+            output = self._outputs(prepared.features)
+            figures.add(output, self._for_each_round(prepared.target), self._for_each_round(piece.target))
+        return figures.statistics()
 
     def _inputs(self, features: Tensor) -> Tensor:
         """Features as the model takes them."""
@@ -78,24 +83,26 @@ class TrainedModel:
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         """The model's outputs, of so many rows at a time that what its layers keep does not grow with the table."""
-        self.model.eval()
+        model = for_rounds(self.model).eval()
         return torch.cat(
-            [self.model.forward(part) for part in torch.split(inputs, max(1, ROWS_AT_ONCE // len(self.seeds)), -2)], -2
+            [model.forward(part) for part in torch.split(inputs, max(1, ROWS_AT_ONCE // len(self.seeds)), -2)], -2
         )
 
     def _for_each_round(self, target: Tensor) -> Tensor:
-        """A target, values `[*, N, F]` or labels `[*, N]`, with the model's round axes."""
+        """A target, values `[*, N, F]` or labels `[*, N]`, with the model's round axes, where the model is."""
         own = 2 if target.is_floating_point() else 1
-        return target.expand(*self.rounds, *target.shape[-own:])
+        return target.expand(*self.rounds, *target.shape[-own:]).to(self.model.parameters.values.device)
 
-    def predict(self, features: Tensor) -> list[str] | list[float]:
-        """The class or the value for each row of features `[N, F]`: that of the mean output over all rounds."""
-        output = self._outputs(self._inputs(features)).double()
+    def predict(self, features: Tensor, first_row: int = 0) -> list[str] | list[float]:
+        """The class or the value for each row of features `[N, F]`: that of the mean output over all rounds.
+
+        `first_row` is the number of the first of them where they are a part of a table, for errors.
+        """
+        output = self._outputs(self._inputs(features)).double().cpu()
         if not output.isfinite().all():
             row = int((~output.isfinite()).any(-1).reshape(-1, len(features)).any(0).long().argmax())
-            raise DataError(
-                f"row {row + 1} gives no finite output: {features[row].tolist()[:MANY]}; correct or remove it"
-            )
+            given = features[row].tolist()[:MANY]
+            raise DataError(f"row {first_row + row + 1} gives no finite output: {given}; correct or remove it")
         if self.target is not None:
             output = self.target.revert(output)
         output = output.mean(0) if self.rounds else output

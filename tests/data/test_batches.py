@@ -108,3 +108,17 @@ def test_as_many_targets_as_rows_are_needed(features: tuple[int, ...], target: t
 def test_a_batch_without_rows_is_refused(batch_size: int) -> None:
     with pytest.raises(RequestError, match=f"batch_size must be at least 1, got {batch_size}"):
         Batches(numbered(10), batch_size, [0], ())
+
+
+@pytest.mark.parametrize("rounds", [None, 3])
+@pytest.mark.parametrize("batch_size", [1, 4, 5, 10, 99])
+def test_the_numbers_of_a_block_give_the_batches_of_the_epoch(rounds: int | None, batch_size: int) -> None:
+    batches = Batches(numbered(10, rounds), batch_size, [7, 3, 11], (3,))
+    [block] = batches.blocks(2)
+    assert len(block.batches) == len(batches)
+    assert torch.equal(torch.cat(list(block.batches), -1), batches.order(2))
+    for numbers, (x, target) in zip(block.batches, batches.epoch(2), strict=True):
+        assert numbers.dtype == torch.int64
+        assert numbers.is_contiguous()
+        assert torch.equal(block.features[numbers], x)
+        assert torch.equal(block.target[numbers], target)

@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from minidl_core.data import Disk, Table
-from minidl_core.data.rounds import draw, separate, split, split_rows
+from minidl_core.data.rounds import draw, separate, split
+from minidl_core.data.splits import split_rows
 from minidl_core.errors import DataError, RequestError
 
 any_split = settings(deadline=None, max_examples=150)

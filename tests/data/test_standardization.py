@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from minidl_core.data.standardization import Standardization
+from minidl_core.data.standardization import Moments, Standardization
 
 
 def sample(*shape: int, seed: int = 0) -> Tensor:
@@ -109,3 +110,40 @@ def test_the_values_are_left_as_they_were() -> None:
     before = values.clone()
     Standardization.fit(values).apply(values)
     assert torch.equal(values, before)
+
+
+def joined(values: Tensor, *sizes: int) -> Moments:
+    parts = [Moments.of(part) for part in torch.split(values, sizes, -2)]
+    return functools.reduce(Moments.joined, parts)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    seed=st.integers(0, 10_000),
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=6),
+    scale=st.sampled_from([1e-300, 1e-160, 1e-3, 1.0, 1e3, 1e160, 1e300]),
+    offset=st.floats(-1e3, 1e3),
+)
+def test_moments_of_parts_join_to_those_of_the_whole(seed: int, sizes: list[int], scale: float, offset: float) -> None:
+    values = scale * (sample(2, sum(sizes), 3, seed=seed) + offset)
+    found, whole = joined(values, *sizes), Moments.of(values)
+    assert found.rows == whole.rows
+    torch.testing.assert_close(found.mean / scale, whole.mean / scale, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(found.std / scale, whole.std / scale, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -0.3, 1e-9, 123456.789, 1e15 / 3])
+def test_a_column_constant_in_all_parts_is_constant_and_one_of_two_constants_is_not(value: float) -> None:
+    values = torch.full((1000, 1), value, dtype=torch.float64)
+    assert Standardization.of(joined(values, 3, 7, 490, 500)).std.item() == 1
+    step = max(1.0, abs(value))
+    values[500:] = value + step
+    found = Standardization.of(joined(values, 500, 500))
+    assert found.std.item() == pytest.approx(step / 2, rel=1e-9)
+    assert found.mean.item() == pytest.approx(value + step / 2, rel=1e-12)
+
+
+def test_moments_of_many_parts_beside_a_large_mean_lose_nothing() -> None:
+    values = sample(20_000, 1) + 1e7
+    found, whole = joined(values, *[20] * 1000), Moments.of(values)
+    assert found.std.item() == pytest.approx(whole.std.item(), rel=1e-9)

@@ -78,27 +78,10 @@ def test_a_training_ends_at_the_step_after_which_stop_says_so(steps: int, once: 
 
 @pytest.mark.parametrize("steps", [6, 9, 13])
 def test_a_training_ends_within_a_later_epoch_too(steps: int) -> None:
-    model, examples = fresh()
-    taken = []
-
-    class Counting(SGD):
-        def step(self, parameters: object) -> None:
-            super().step(parameters)  # type: ignore[arg-type]
-            taken.append(1)
-
-    history = fit(
-        model,
-        examples,
-        MSE(),
-        Counting(0.1),
-        epochs=4,
-        batch_size=BATCH,
-        seeds=SEEDS,
-        stop=lambda: len(taken) == steps,
-    )
-    assert len(taken) == steps
+    # Asked after each step, and once more after each whole epoch.
+    history, values, _ = stopped(After(steps + steps // STEPS, once=False))
     assert len(history) == steps // STEPS
-    torch.testing.assert_close(model.parameters.values, weights_after(steps), rtol=1e-13, atol=1e-14)
+    torch.testing.assert_close(values, weights_after(steps), rtol=1e-13, atol=1e-14)
 
 
 def test_the_losses_before_a_stop_are_those_of_the_whole_training() -> None:

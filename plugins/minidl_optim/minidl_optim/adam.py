@@ -39,6 +39,5 @@ class Adam(Optimizer):
         v = self.remembered("mean_square", parameters)
         m.mul_(beta1).add_(g, alpha=1 - beta1)
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        m_hat = m / (1 - beta1**self.steps)
         v_hat = v / (1 - beta2**self.steps)
-        parameters.values -= self.lr * m_hat / (v_hat.sqrt() + self.eps)
+        parameters.values -= self.lr / (1 - beta1**self.steps) * m / (v_hat.sqrt() + self.eps)

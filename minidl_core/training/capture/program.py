@@ -1,0 +1,130 @@
+"""A recording made ready to run: a list of bare calls on memory that is there already."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from minidl_core.training.capture.bias import with_bias_in_product
+from minidl_core.training.capture.blocks import Group, grouped
+from minidl_core.training.capture.elementwise import elementwise
+from minidl_core.training.capture.memory import Layout
+from minidl_core.training.capture.numpy_calls import (
+    Array,
+    Call,
+    array_of,
+    copy_call,
+    elementwise_calls,
+    product_call,
+    sum_calls,
+    takes_copy,
+    takes_elementwise,
+    takes_product,
+)
+from minidl_core.training.capture.operations import Operation, Value, replaced
+from minidl_core.training.capture.simplify import constants, with_results_in_place, without_dead
+from minidl_core.training.capture.torch_calls import elementwise_call, torch_calls
+
+
+class Program:
+    """What a recording does, again: `run()`.
+
+    Args:
+        operations: as they were recorded.
+        wanted: values that are read after a run.
+        device: where they are.
+        threads: with how many torch computes.
+    """
+
+    def __init__(
+        self, operations: Sequence[Operation], wanted: Iterable[Value], device: torch.device, threads: int
+    ) -> None:
+        wanted = list(wanted)
+        self._on_cpu, self._threads = device.type == "cpu", threads
+        operations = without_dead(with_results_in_place(operations), wanted)
+        once, always = constants(operations)
+        _make(once)
+        if self._on_cpu:
+            always = with_bias_in_product(always)
+        groups = grouped(always, threads) if self._on_cpu else [Group((operation,)) for operation in always]
+        self._layout = Layout(groups, wanted, device)
+        self.operations = always
+        self.written = self._outside(always)
+        """Memory from outside that a run changes."""
+        self.calls: list[Call] = [call for group in groups for call in self._group_calls(group)]
+
+    def run(self) -> None:
+        for call in self.calls:
+            call()
+
+    def tensor(self, value: Value) -> Tensor:
+        """Where a value is after a run."""
+        return self._layout.tensor(value)
+
+    @property
+    def bytes(self) -> int:
+        """What it needs beside memory from outside."""
+        return self._layout.size
+
+    def _outside(self, operations: Iterable[Operation]) -> list[Tensor]:
+        values = {
+            value.place: value
+            for operation in operations
+            for value in operation.writes
+            if value.memory.outside is not None and not value.memory.is_ours
+        }
+        return [self._layout.tensor(value) for value in values.values()]
+
+    def _group_calls(self, group: Group) -> list[Call]:
+        if not group.length:
+            [operation] = group.operations
+            return self._calls(operation, self._layout.tensor)
+        calls = []
+        for block in group.blocks():
+            for operation in group.operations:
+                calls += self._calls(operation, functools.partial(self._layout.part, block=block))
+        return calls
+
+    def _calls(self, operation: Operation, tensor: Callable[[Value], Tensor]) -> list[Call]:
+        """The fastest calls for an operation."""
+
+        def array(value: Value) -> Array:
+            return array_of(tensor(value))
+
+        form = elementwise(operation)
+        if form is not None:
+            if self._on_cpu and takes_elementwise(form, self._threads):
+                return elementwise_calls(form, array)
+            return [elementwise_call(form, tensor)]
+        calls: list[Call] | None = None
+        if self._on_cpu and not operation.kwargs:
+            if operation.name in ("matmul", "__matmul__") and takes_product(*operation.args, *operation.outputs):
+                left, right = operation.args
+                calls = [product_call(left, right, operation.outputs[0], array)]
+            elif operation.name == "copy_" and takes_copy(*operation.args):
+                target, source = operation.args
+                calls = [copy_call(target, source, array)]
+        if self._on_cpu and operation.name == "sum":
+            calls = sum_calls(operation, array, self._threads)
+        return torch_calls(operation, tensor) if calls is None else calls
+
+
+def _make(operations: Iterable[Operation]) -> None:
+    """Do what gives the same numbers in each run, so that they are there from now on."""
+
+    def tensor(value: Value) -> Tensor:
+        if value.memory.outside is None:  # of which the shape alone is taken
+            return torch.empty_strided(value.shape, value.stride, dtype=value.dtype)
+        whole = torch.empty(0, dtype=value.dtype, device=value.memory.outside.device)
+        whole.set_(value.memory.outside.untyped_storage())
+        return whole.as_strided(value.shape, value.stride, value.offset)
+
+    for operation in operations:
+        results: list[Tensor] = []
+        args, kwargs = replaced((operation.args, operation.kwargs), Value, tensor)
+        replaced(operation.function(*args, **kwargs), Tensor, results.append)
+        for output, result in zip(operation.outputs, results, strict=True):
+            output.memory.outside = result

@@ -1,0 +1,127 @@
+"""A training step over the rows of a batch: forward, loss, backward, update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from minidl_core.data.batches import Block
+from minidl_core.errors import ShapeError
+from minidl_core.losses import Loss
+from minidl_core.nn import Module
+from minidl_core.optim import Optimizer
+from minidl_core.training.capture.numpy_calls import array_of
+from minidl_core.training.capture.phase import Phase, Update
+
+
+class CapturedStep:
+    """The steps of a training. All tensors of a step stay where they are, so that it can be recorded once and replayed.
+
+    Batches of each size have tensors and a recording of their own, the update one for all.
+
+    Args:
+        threads: with how many torch computes.
+        capture: False to run every step plainly.
+    """
+
+    def __init__(self, model: Module, loss: Loss, optimizer: Optimizer, *, threads: int, capture: bool = True) -> None:
+        self.model, self.loss = model, loss
+        self.parameters = model.parameters
+        self.threads, self.capture = threads, capture
+        self.update = Update(optimizer, self.parameters, threads, capture)
+        self._of_shape: dict[tuple[int, ...], _Gradients] = {}
+
+    @property
+    def obstacles(self) -> list[str]:
+        """Why steps run plainly that were to be captured; empty where none does."""
+        return list(dict.fromkeys(phase.obstacle for phase in self._phases() if phase.obstacle))
+
+    def run(self, block: Block, losses: Tensor, stop: Callable[[], bool]) -> tuple[int, bool]:
+        """Take a step for each batch of a block, until `stop()`; returns how many, and whether it was stopped.
+
+        Args:
+            losses: `[batches, *rounds]`, where the loss of each step is written.
+        """
+        done, stopped = 0, False
+        seen: Callable[[Tensor], Any] = array_of if self.parameters.values.device.type == "cpu" else _as_it_is
+        features, target, means = seen(block.features), seen(block.target), seen(losses)
+        with np.errstate(all="ignore"):
+            for rows in map(seen, block.batches):
+                gradients = self._of_shape.get(rows.shape) or self._gradients(rows.shape, block)
+                gradients.take(features, target, rows)
+                gradients.run()
+                self.update.run()
+                means[done] = gradients.seen_mean
+                done += 1
+                stopped = stop()
+                if stopped:
+                    break
+        return done, stopped
+
+    def give_back(self) -> None:
+        """Let components have what replays made in their place."""
+        for phase in self._phases():
+            phase.give_back()
+
+    def refresh(self) -> None:
+        """Take note of what others have done to components since the last step."""
+        for phase in self._phases():
+            phase.refresh()
+
+    def _phases(self) -> list[Phase]:
+        return [self.update, *self._of_shape.values()]
+
+    def _gradients(self, shape: tuple[int, ...], block: Block) -> _Gradients:
+        """The part before the update, for batches of this shape, `[*rounds, batch]`."""
+        made = _GradientsOnCPU if block.features.device.type == "cpu" else _Gradients
+        self._of_shape[shape] = made(self, shape, block)
+        return self._of_shape[shape]
+
+
+class _Gradients(Phase):
+    """Forward, loss and backward of batches of one shape."""
+
+    def __init__(self, step: CapturedStep, shape: tuple[int, ...], block: Block) -> None:
+        self._step = step
+        values = step.parameters.values
+        self.x = block.features.new_empty(*shape, *block.features.shape[1:])
+        self.target = block.target.new_empty(*shape, *block.target.shape[1:])
+        self.mean = values.new_empty(step.parameters.rounds)
+        """The loss of each round, `[*rounds]`."""
+        self.seen_mean: Any = self.mean
+        components = [*step.model.layers_within().values(), step.loss]
+        super().__init__(self._plain, components, values.device, step.threads, step.capture)
+
+    def take(self, features: Any, target: Any, rows: Any) -> None:
+        """Gather the batch's rows."""
+        torch.index_select(features, 0, rows.view(-1), out=self.x.view(-1, *features.shape[1:]))
+        torch.index_select(target, 0, rows.view(-1), out=self.target.view(-1, *target.shape[1:]))
+
+    def _plain(self) -> None:
+        model, loss = self._step.model, self._step.loss
+        mean = loss.forward(model.forward(self.x), self.target)
+        if mean.shape != self.mean.shape:
+            raise ShapeError(f"{loss} gives {list(mean.shape)}, and one loss a round is {list(self.mean.shape)}")
+        model.backward(loss.backward())
+        self.mean.copy_(mean)
+
+
+class _GradientsOnCPU(_Gradients):
+    """The same, with what surrounds the replay as NumPy's calls too."""
+
+    def __init__(self, step: CapturedStep, shape: tuple[int, ...], block: Block) -> None:
+        super().__init__(step, shape, block)
+        self._x, self._target, self.seen_mean = array_of(self.x), array_of(self.target), array_of(self.mean)
+
+    def take(self, features: Any, target: Any, rows: Any) -> None:
+        # No row is beyond the table, so that nothing is clipped; but told so, NumPy needs no memory of its own.
+        features.take(rows, 0, self._x, "clip")
+        target.take(rows, 0, self._target, "clip")
+
+
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor

@@ -1,0 +1,142 @@
+"""A captured training against the same one run plainly, for everything that is registered."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from minidl_core.data.rounds import Examples
+from minidl_core.losses import Loss
+from minidl_core.nn import Linear, Module, Sequential
+from minidl_core.optim import SGD, Optimizer
+from minidl_core.plugins import registry
+from minidl_core.spec import build_component, build_model
+from minidl_core.testing.subject import Subject, subjects
+from minidl_core.training import fit
+
+ROWS, BATCH, EPOCHS, FEATURES, OUTPUTS = 23, 5, 4, 3, 4  # the last batch of an epoch has three rows
+
+
+def of_kind(kind: str) -> list[Any]:
+    """Each component of a kind, with each choice of arguments that the conformance kit checks."""
+    found = []
+    for name in registry().names(kind):
+        component: Any = registry().find(kind, name).load()
+        found += [pytest.param(subject, id=str(subject)) for subject in subjects(component, component.conformance)]
+    return found
+
+
+def examples(rounds: int, shape: tuple[int, ...], labels: bool = False) -> Examples:
+    random = torch.Generator().manual_seed(0)
+    axes = (rounds,) if rounds > 1 else ()
+    features = torch.randn(*axes, ROWS, FEATURES, dtype=torch.float64, generator=random)
+    if labels:
+        return Examples(features, torch.randint(OUTPUTS, (*axes, ROWS), generator=random))
+    return Examples(features, torch.rand(*axes, ROWS, *shape, dtype=torch.float64, generator=random))
+
+
+def trained(
+    model: Module, data: Examples, loss: Loss, optimizer: Optimizer, rounds: int, **options: Any
+) -> tuple[Tensor, Tensor]:
+    """The history and the weights."""
+    model.initialize(range(rounds), dtype=torch.float64)
+    options = {"epochs": EPOCHS, "batch_size": BATCH, "seeds": range(rounds), **options}
+    torch.manual_seed(1)
+    history = fit(model, data, loss, optimizer, **options)
+    return history, model.parameters.values.clone()
+
+
+def assert_same(captured: tuple[Tensor, Tensor], plain: tuple[Tensor, Tensor]) -> None:
+    for one, other in zip(captured, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.fixture
+def nothing_runs_plainly(caplog: pytest.LogCaptureFixture) -> Any:
+    """Fails where a captured training said that it is not."""
+    with caplog.at_level(logging.WARNING, "minidl"):
+        yield
+    assert caplog.messages == []
+
+
+@pytest.mark.usefixtures("nothing_runs_plainly")
+@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("subject", of_kind("layer"))
+def test_every_layer(subject: Subject[Module], rounds: int) -> None:
+    def run(capture: bool) -> tuple[Tensor, Tensor]:
+        layer = subject.build()
+        inputs = layer.input_shape() or (FEATURES,)
+        model = Sequential(Linear(FEATURES, *inputs), layer, Linear(*layer.output_shape(inputs), OUTPUTS))
+        return trained(model, examples(rounds, (OUTPUTS,)), Loss.of("mse"), SGD(0.1), rounds, capture=capture)
+
+    assert_same(run(True), run(False))
+
+
+@pytest.mark.usefixtures("nothing_runs_plainly")
+@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize("subject", of_kind("loss"))
+def test_every_loss(subject: Subject[Loss], labels: bool, rounds: int) -> None:
+    arguments = dict(subject.arguments)
+    if "weight" in arguments and arguments["weight"] is not None:
+        arguments["weight"] = [1, 2, 0.5, 3]
+
+    def run(capture: bool) -> tuple[Tensor, Tensor]:
+        loss = subject.component_class(**arguments)
+        data = examples(rounds, (OUTPUTS,), labels)
+        return trained(Sequential(Linear(FEATURES, OUTPUTS)), data, loss, SGD(0.1), rounds, capture=capture)
+
+    try:
+        plain = run(False)
+    except ValueError:
+        assert not labels  # a loss of labels alone
+        return
+    assert_same(run(True), plain)
+
+
+@pytest.mark.usefixtures("nothing_runs_plainly")
+@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("subject", of_kind("optimizer"))
+def test_every_optimizer(subject: Subject[Optimizer], rounds: int) -> None:
+    optimizers = [subject.build(), subject.build()]
+    results = []
+    for optimizer, capture in zip(optimizers, [True, False], strict=True):
+        model = build_model(f"linear({FEATURES},5)-tanh-linear(5,{OUTPUTS})")
+        data = examples(rounds, (OUTPUTS,))
+        results.append(trained(model, data, Loss.of("mse"), optimizer, rounds, capture=capture))
+    assert_same(*results)
+    captured, plain = optimizers
+    assert captured.steps == plain.steps == EPOCHS * 5
+    assert isinstance(captured.steps, int)
+    assert captured.state.keys() == plain.state.keys()
+    for name, value in plain.state.items():
+        torch.testing.assert_close(captured.state[name], value, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "momentum(nesterov=true)", "rmsprop", "adagrad"])
+def test_parameters_so_many_that_they_are_updated_in_blocks(optimizer: str, threads: int) -> None:
+    def run(capture: bool) -> tuple[Tensor, Tensor]:
+        model = build_model("linear(3,200)-relu-linear(200,400)-relu-linear(400,4)")
+        updates: Optimizer = build_component("optimizer", optimizer)
+        options = {"capture": capture, "threads": threads, "epochs": 2}
+        return trained(model, examples(1, (OUTPUTS,)), Loss.of("mse"), updates, 1, **options)
+
+    assert_same(run(True), run(False))
+
+
+@pytest.mark.parametrize("rows", [1, 5, 7])
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
+def test_batches_of_every_size(rows: int, batch_size: int) -> None:
+    def run(capture: bool) -> tuple[Tensor, Tensor]:
+        data = examples(1, (OUTPUTS,))
+        part = Examples(data.features[:rows], data.target[:rows])
+        model = build_model(f"linear({FEATURES},5)-sigmoid-linear(5,{OUTPUTS})")
+        options = {"capture": capture, "batch_size": batch_size, "epochs": 6}
+        return trained(model, part, Loss.of("mae"), SGD(0.1), 1, **options)
+
+    assert_same(run(True), run(False))

@@ -1,0 +1,394 @@
+"""What is another in each step is read anew in each replay, and what cannot be is noticed."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from minidl_core.data.rounds import Examples
+from minidl_core.losses import MSE
+from minidl_core.nn import FlatParameters, Linear, Module, Sequential, saved
+from minidl_core.optim import SGD, Optimizer
+from minidl_core.training import fit
+
+ROWS, BATCH, EPOCHS = 24, 6, 5
+
+
+class Noise(Module):
+    """x times random numbers, drawn in the way of one's choice."""
+
+    factor: Tensor = saved()
+
+    def __init__(self, draw: Callable[[Tensor], Tensor]) -> None:
+        self.draw = draw
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.factor = self.draw(x)
+        return x * self.factor
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy * self.factor
+
+
+def data(rounds: int = 1) -> Examples:
+    random = torch.Generator().manual_seed(0)
+    axes = (rounds,) if rounds > 1 else ()
+    x, t = (torch.randn(*axes, ROWS, 3, dtype=torch.float64, generator=random) for _ in range(2))
+    return Examples(x, t)
+
+
+def trained(
+    layer: Module | None = None, optimizer: Optimizer | None = None, rounds: int = 1, **options: Any
+) -> tuple[Tensor, Tensor, Sequential]:
+    """The history, the weights and the model, from the same seeds each time."""
+    layers = [Linear(3, 4), *([layer] if layer else []), Linear(4, 3)]
+    model = Sequential(*layers).initialize(range(rounds), dtype=torch.float64)
+    torch.manual_seed(7)
+    options = {"epochs": EPOCHS, "batch_size": BATCH, "seeds": range(rounds), **options}
+    history = fit(model, data(rounds), MSE(), optimizer or SGD(0.1), **options)
+    return history, model.parameters.values, model
+
+
+def assert_same(captured: Any, plain: Any) -> None:
+    for one, other in zip(captured[:2], plain[:2], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+DRAWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "rand_like": torch.rand_like,
+    "randn_like": torch.randn_like,
+    "rand": lambda x: torch.rand(x.shape, dtype=x.dtype),
+    "randn": lambda x: torch.randn(*x.shape, dtype=x.dtype),
+    "bernoulli": lambda x: torch.bernoulli(torch.full_like(x, 0.5)),
+    "bernoulli_": lambda x: torch.empty_like(x).bernoulli_(0.3),
+    "uniform_": lambda x: torch.empty_like(x).uniform_(-1, 1),
+    "dropout": lambda x: (torch.rand_like(x) >= 0.5) / 0.5,
+    "randint": lambda x: torch.randint(3, x.shape).to(x),
+}
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("draw", DRAWS)
+def test_a_random_layer_draws_anew_what_it_would_draw_plainly(
+    draw: str, rounds: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    captured = trained(Noise(DRAWS[draw]), rounds=rounds)
+    assert caplog.messages == []
+    assert_same(captured, trained(Noise(DRAWS[draw]), rounds=rounds, capture=False))
+
+
+def test_a_generator_of_its_own_is_drawn_from_anew(caplog: pytest.LogCaptureFixture) -> None:
+    def noise() -> Noise:
+        generator = torch.Generator().manual_seed(3)
+        return Noise(lambda x: torch.rand(x.shape, dtype=x.dtype, generator=generator))
+
+    captured = trained(noise())
+    # Its state is not one that a check could set back, so that a plain run and a replay draw other numbers.
+    assert any("not the same as a plain run" in message for message in caplog.messages)
+    assert captured[0].isfinite().all()
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_learning_rate_set_after_an_epoch_is_taken(rounds: int) -> None:
+    def run(capture: bool) -> Any:
+        optimizer = SGD(0.1)
+
+        def slower(epoch: int, _: Tensor) -> None:
+            optimizer.lr = 0.1 / (1 + epoch)
+
+        return trained(optimizer=optimizer, rounds=rounds, on_epoch=slower, capture=capture)
+
+    assert_same(run(True), run(False))
+
+
+def test_a_learning_rate_set_after_each_step_is_taken() -> None:
+    def run(capture: bool) -> Any:
+        optimizer = SGD(0.1)
+
+        def slower() -> bool:
+            optimizer.lr *= 0.95
+            return False
+
+        return trained(optimizer=optimizer, stop=slower, capture=capture)
+
+    assert_same(run(True), run(False))
+
+
+def test_each_round_may_have_a_learning_rate_of_its_own() -> None:
+    def run(rounds: int, lr: Any, capture: bool = True) -> Any:
+        optimizer = SGD()
+        optimizer.lr = lr
+        return trained(optimizer=optimizer, rounds=rounds, capture=capture)
+
+    rates = torch.tensor([[0.1], [0.05], [0.01]], dtype=torch.float64)
+    together = run(3, rates)
+    assert_same(together, run(3, rates, capture=False))
+    same = run(3, 0.05)
+    torch.testing.assert_close(together[1][1], same[1][1], rtol=1e-10, atol=1e-12)
+    assert not torch.allclose(together[1][0], same[1][0])
+
+
+def test_a_learning_rate_may_become_one_for_each_round_and_a_number_again() -> None:
+    def run(capture: bool) -> Any:
+        optimizer = SGD(0.1)
+
+        def change(epoch: int, _: Tensor) -> None:
+            optimizer.lr = torch.tensor([[0.1], [0.2]], dtype=torch.float64) if epoch % 2 else 0.05 / epoch
+
+        return trained(optimizer=optimizer, rounds=2, on_epoch=change, capture=capture, epochs=8)
+
+    assert_same(run(True), run(False))
+
+
+class Warmup(Optimizer):
+    """Gradient descent whose steps grow with their number."""
+
+    def __init__(self, lr: float = 0.1, power: float = 0.5) -> None:
+        self.lr, self.power = lr, power
+
+    def step(self, parameters: FlatParameters) -> None:
+        self.steps += 1
+        parameters.values -= self.lr * (1 - 0.9**self.steps) ** self.power * parameters.grads
+
+
+class Rectified(Warmup):
+    """One that decides by the number of its steps."""
+
+    def step(self, parameters: FlatParameters) -> None:
+        self.steps += 1
+        scale = math.sqrt(self.steps) if self.steps < 9 else 3.0
+        parameters.values -= self.lr * scale * parameters.grads
+
+
+class Counted(Warmup):
+    """One that counts in a way that needs whole numbers."""
+
+    def step(self, parameters: FlatParameters) -> None:
+        self.steps += 1
+        scale = [1.0, 0.5, 0.25, 0.125][self.steps % 4]
+        parameters.values -= self.lr * scale * parameters.grads
+
+
+class Decaying(Warmup):
+    """One with a number of its own that changes in each step."""
+
+    def __init__(self, lr: float = 0.1) -> None:
+        self.lr, self.product = lr, 1.0
+
+    def step(self, parameters: FlatParameters) -> None:
+        self.steps += 1
+        self.product *= 0.9
+        parameters.values -= self.lr * self.product * parameters.grads
+
+
+class Averaged(Warmup):
+    """One that assigns its state anew in each step."""
+
+    def step(self, parameters: FlatParameters) -> None:
+        self.steps = self.steps + 1
+        self.state["mean"] = 0.9 * self.remembered("mean", parameters) + 0.1 * parameters.grads
+        parameters.values -= self.lr * self.state["mean"]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "obstacle"),
+    [
+        (Warmup, None),
+        (Averaged, None),
+        (Rectified, "'__bool__' gives Python the numbers of a tensor"),
+        (Counted, "needs numbers for lr and steps (TypeError"),
+        (Decaying, "changes its 'product' in Python"),
+    ],
+)
+def test_what_an_optimizer_computes_of_its_steps(
+    optimizer: type[Warmup], obstacle: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    captured = optimizer()
+    result = trained(optimizer=captured)
+    assert (obstacle is None and caplog.messages == []) or (obstacle is not None and obstacle in caplog.text)
+    plain = optimizer()
+    assert_same(result, trained(optimizer=plain, capture=False))
+    assert captured.steps == plain.steps == EPOCHS * ROWS // BATCH
+    for name, value in plain.state.items():
+        torch.testing.assert_close(captured.state[name], value)
+
+
+def test_an_attribute_of_an_optimizer_set_between_epochs_is_taken() -> None:
+    def run(capture: bool) -> Any:
+        optimizer = Warmup()
+
+        def change(epoch: int, _: Tensor) -> None:
+            optimizer.power = 1 + epoch
+
+        return trained(optimizer=optimizer, on_epoch=change, capture=capture)
+
+    assert_same(run(True), run(False))
+
+
+class Normalized(Module):
+    """x less the mean of its batch, with a running mean kept in one of several ways."""
+
+    def __init__(self, way: str) -> None:
+        self.way = way
+        self.running = torch.zeros(4, dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(-2)
+        if self.way == "in place":
+            self.running.mul_(0.9).add_(mean, alpha=0.1)
+        elif self.way == "assigned":
+            self.running = 0.9 * self.running + 0.1 * mean
+        else:  # the last batch's alone
+            self.running = mean
+        return x - mean.unsqueeze(-2)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy - dy.mean(-2, keepdim=True)
+
+
+@pytest.mark.parametrize("way", ["in place", "assigned", "the last"])
+def test_what_a_layer_remembers_of_its_batches_is_kept_up(way: str, caplog: pytest.LogCaptureFixture) -> None:
+    seen: dict[bool, list[Tensor]] = {True: [], False: []}
+
+    def run(capture: bool) -> Any:
+        layer = Normalized(way)
+        result = trained(layer, capture=capture, on_epoch=lambda *_: seen[capture].append(layer.running.clone()))
+        return (*result[:1], layer.running)
+
+    assert_same(run(True), run(False))
+    torch.testing.assert_close(seen[True], seen[False], rtol=1e-10, atol=1e-12)
+    assert caplog.messages == []
+
+
+class Counting(Module):
+    """One whose formula changes with a number that it counts up."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x / self.calls
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy / self.calls
+
+
+class Deciding(Module):
+    """One whose formula depends on the numbers that it is given."""
+
+    positive: Any = saved()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.positive = bool(x.sum() > 0)
+        return x if self.positive else 2 * x
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy if self.positive else 2 * dy
+
+
+class InPython(Deciding):
+    """The same by way of NumPy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.positive = x.numpy().sum() > 0
+        return x if self.positive else 2 * x
+
+
+class Hidden(Module):
+    """One that draws numbers that are not torch's."""
+
+    factor: float = saved()
+
+    def __init__(self) -> None:
+        import random
+
+        self.random = random.Random(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.factor = self.random.random()
+        return x * self.factor
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy * self.factor
+
+
+@pytest.mark.parametrize(
+    ("layer", "obstacle"),
+    [
+        (Counting, "changes its 'calls' in Python"),
+        (Deciding, "'__bool__' gives Python the numbers of a tensor"),
+        (InPython, "'numpy' gives Python the numbers of a tensor"),
+    ],
+)
+def test_a_layer_that_cannot_be_captured_runs_plainly_and_says_so(
+    layer: type[Module], obstacle: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "minidl"):
+        captured = trained(layer())
+    [message] = caplog.messages
+    assert message.startswith("a training step is not captured, and runs more slowly: ")
+    assert obstacle in message
+    assert_same(captured, trained(layer(), capture=False))
+
+
+def test_a_frozen_number_is_found_by_the_check(caplog: pytest.LogCaptureFixture) -> None:
+    captured = trained(Hidden())
+    assert "a replay is not the same as a plain run (it gives other numbers)" in caplog.text
+    assert captured[0].isfinite().all()
+
+
+class Scaled(Module):
+    """x times a number that someone may set."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * x
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return self.factor * dy
+
+
+def test_an_attribute_of_a_layer_set_between_epochs_is_taken() -> None:
+    def run(capture: bool) -> Any:
+        layer = Scaled()
+
+        def change(epoch: int, _: Tensor) -> None:
+            layer.factor = 1 / epoch
+
+        return trained(layer, on_epoch=change, capture=capture)
+
+    assert_same(run(True), run(False))
+
+
+def test_a_model_may_be_used_between_epochs() -> None:
+    def run(capture: bool) -> Any:
+        models: list[Sequential] = []
+
+        def evaluate(*_: Any) -> None:
+            if models:
+                models[0].eval().forward(torch.ones(2, 3, dtype=torch.float64))
+
+        layer = Noise(DRAWS["dropout"])
+        model = Sequential(Linear(3, 4), layer, Linear(4, 3)).initialize([0], dtype=torch.float64)
+        models.append(model)
+        torch.manual_seed(0)
+        options = {"epochs": EPOCHS, "batch_size": BATCH, "seeds": [0], "on_epoch": evaluate}
+        history = fit(model, data(), MSE(), SGD(0.1), capture=capture, **options)
+        return history, model.parameters.values
+
+    assert_same(run(True), run(False))
+
+
+def test_what_forward_keeps_is_let_go_of_after_a_captured_training() -> None:
+    *_, model = trained()
+    with pytest.raises(RuntimeError, match="backward was called before forward"):
+        model.backward(torch.ones(2, 3, dtype=torch.float64))
