@@ -22,7 +22,7 @@ class Block(NamedTuple):
     target: Tensor
     """`[M, ...]`."""
     batches: Sequence[Tensor]
-    """The numbers of the rows of each batch, `[*rounds, batch]`, int64, contiguous, where the features are."""
+    """The rows' numbers of the batches of each size, `[batches, *rounds, size]`, int64, where the features are."""
 
 
 class Batches:
@@ -52,7 +52,7 @@ class Batches:
     def order(self, epoch: int) -> Tensor:
         """The numbers of a block of all rows in the order of an epoch, `[*rounds, N]`."""
         orders = [torch.randperm(self.rows, generator=generator(seed, "batches", epoch)) for seed in self.seeds]
-        return (torch.stack(orders) + self._first_row(self.rows)).reshape(*self.rounds, self.rows)
+        return self._numbered(torch.stack(orders))
 
     def blocks(self, epoch: int) -> Iterator[Block]:
         """The batches of an epoch, with the rows that they are taken from: one block where all rows are in memory.
@@ -63,12 +63,13 @@ class Batches:
             yield self._block(self.examples, self.order(epoch))
             return
         for part in self.examples.shuffled(epoch, self.seeds, self.batch_size):
-            in_order = torch.arange(part.rows) + self._first_row(part.rows)
-            yield self._block(part, in_order.reshape(*self.rounds, part.rows))
+            yield self._block(part, self._numbered(torch.arange(part.rows).expand(len(self.seeds), -1)))
 
-    def _first_row(self, rows: int) -> Tensor:
-        """The number of each round's first row in a block, `[R, 1]`; 0 for all where they share their rows."""
-        return rows * torch.arange(len(self.seeds)).unsqueeze(-1) * self.has_own_rows
+    def _numbered(self, orders: Tensor) -> Tensor:
+        """The orders of the rounds' rows, `[R, N]`, as the rows' numbers in a block, `[*rounds, N]`."""
+        if self.has_own_rows:
+            orders = orders + orders.shape[-1] * torch.arange(len(self.seeds)).unsqueeze(-1)
+        return orders.reshape(*self.rounds, orders.shape[-1])
 
     def _block(self, examples: Examples, order: Tensor) -> Block:
         features, target = examples.features, examples.target
@@ -81,8 +82,9 @@ class Batches:
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of an epoch, `[*rounds, batch, F]` and their targets."""
         for block in self.blocks(epoch):
-            for rows in block.batches:
-                yield block.features[rows], block.target[rows]
+            for batches in block.batches:
+                for rows in batches:
+                    yield block.features[rows], block.target[rows]
 
 
 def _require_rows(examples: Examples) -> None:
@@ -96,8 +98,7 @@ def _require_rows(examples: Examples) -> None:
 
 
 def _cut(order: Tensor, batch_size: int) -> list[Tensor]:
-    """An order `[*rounds, N]` -> its batches, each `[*rounds, batch_size]` and contiguous; the last has the rest."""
-    whole = order.shape[-1] // batch_size
-    batches = order[..., : whole * batch_size].reshape(*order.shape[:-1], whole, batch_size)
-    rest = order[..., whole * batch_size :].contiguous()
-    return [*batches.movedim(-2, 0).contiguous().unbind(), *([rest] if rest.numel() else [])]
+    """An order `[*rounds, N]` -> its whole batches, `[batches, *rounds, batch_size]`, and one of the remaining rows."""
+    whole = order.shape[-1] // batch_size * batch_size
+    batches = order[..., :whole].unflatten(-1, (-1, batch_size)).movedim(-2, 0)
+    return [part.contiguous() for part in (batches, order[..., whole:].unsqueeze(0)) if part.numel()]

@@ -62,8 +62,9 @@ def fit(
     in_rounds = for_rounds(model).train()
     encoded = examples.each(lambda part: _encoded(part, model, loss))
     batches = Batches(encoded, batch_size, seeds, parameters.rounds)
-    share = torch.tensor([min(batch_size, batches.rows - start) for start in range(0, batches.rows, batch_size)])
-    share = share.to(parameters.values) / batches.rows
+    rest = batches.rows - (len(batches) - 1) * batch_size
+    share = torch.tensor([batch_size] * (len(batches) - 1) + [rest]).to(parameters.values) / batches.rows
+    last_good, losses = parameters.values.clone(), parameters.values.new_empty(len(batches), *parameters.rounds)
     history: list[Tensor] = []
     # A weight is multiplied and added once for each row.
     operations = 2 * parameters.values.numel() * min(batch_size, batches.rows)
@@ -71,8 +72,7 @@ def fit(
         step = CapturedStep(in_rounds, loss, optimizer, threads=torch.get_num_threads(), capture=capture)
         stopped_rounds = StoppedRounds(in_rounds, optimizer)
         for epoch in range(epochs):
-            last_good = parameters.values.clone()
-            losses = parameters.values.new_empty(len(batches), *parameters.rounds)
+            last_good.copy_(parameters.values)
             done, stopped = 0, False
             for block in batches.blocks(epoch):
                 taken, stopped = step.run(block, losses[done:], stop)
@@ -80,20 +80,20 @@ def fit(
                 if stopped:
                     break
             stopped_rounds.set_back(losses[:done])
-            if error := _diverged(losses[:done].movedim(0, -1), parameters.values, epoch, len(batches)):
+            if error := _diverged(losses[:done], parameters.values, epoch, len(batches)):
                 error.history = _stacked(history, parameters)
                 parameters.values.copy_(last_good)
                 raise error
             if done < len(batches):
                 break
-            history.append((losses.movedim(0, -1) * share).sum(-1))
+            history.append(share @ losses)
             if on_epoch is not None:
                 step.give_back()
                 to_stop = on_epoch(epoch + 1, history[-1])
                 if to_stop is not None:
                     stopped_rounds.stop(to_stop, history[-1])
                 step.refresh()
-            if stopped or stop() or stopped_rounds.rounds.all():
+            if stopped or stop() or stopped_rounds.are_all:
                 break
         step.give_back()
     return _stacked(history, parameters)
@@ -114,20 +114,20 @@ def _stacked(history: list[Tensor], parameters: FlatParameters) -> Tensor:
 
 
 def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int) -> DivergedError | None:
-    """Where a loss of an epoch's steps, `[*rounds, steps]`, or a weight after them is not finite; None if all are."""
-    # A sum is finite only where all numbers are, or nearly so, and costs a tenth of looking at each.
-    if math.isfinite(float(losses.sum())) and math.isfinite(float(values.sum())):
+    """Where a loss of an epoch's steps, `[steps, *rounds]`, or a weight after them is not finite; None if all are."""
+    # A sum is finite only where all numbers are, and takes a fraction of the time of looking at each.
+    if math.isfinite(losses.sum() + values.sum()):
         return None
     bad_losses = ~losses.isfinite()
-    bad_rounds = bad_losses.any(-1) | ~values.isfinite().all(-1)
+    bad_rounds = bad_losses.any(0) | ~values.isfinite().all(-1)
     if not bad_rounds.any():
         return None
-    bad_steps = bad_losses.reshape(-1, losses.shape[-1]).any(0)
+    bad_steps = bad_losses.reshape(len(losses), -1).any(-1)
     if bad_steps.any():
         step = int(bad_steps.long().argmax()) + 1
-        what = f"the loss became {'NaN' if losses[..., step - 1].isnan().any() else 'infinite'}"
+        what = f"the loss became {'NaN' if losses[step - 1].isnan().any() else 'infinite'}"
     else:
-        step, what = losses.shape[-1], "the weights became NaN or infinite"
+        step, what = len(losses), "the weights became NaN or infinite"
     rounds = (bad_rounds.reshape(-1).nonzero().flatten() + 1).tolist()
     among = f" in round {', '.join(map(str, rounds))} of {bad_rounds.numel()}" if bad_rounds.dim() else ""
     return DivergedError(

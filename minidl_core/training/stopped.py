@@ -22,6 +22,11 @@ class StoppedRounds:
         self._kept: list[tuple[Tensor, Tensor]] = []
         self._losses = model.parameters.values.new_zeros(model.parameters.rounds)
 
+    @property
+    def are_all(self) -> bool:
+        """Whether no round goes on."""
+        return bool(self._kept) and bool(self.rounds.all())
+
     def stop(self, rounds: Tensor, losses: Tensor) -> None:
         """Stop some rounds, after an epoch with these losses, `[*rounds]`; those that have stopped stay so."""
         new = rounds.cpu() & ~self.rounds
@@ -32,7 +37,7 @@ class StoppedRounds:
 
     def set_back(self, losses: Tensor) -> None:
         """Undo what an epoch did to stopped rounds; its losses, `[steps, *rounds]`, become that of their last one."""
-        if self.rounds.any():
+        if self._kept:
             where = self.rounds.to(losses.device)
             for tensor, kept in self._kept:
                 tensor[where] = kept[where]

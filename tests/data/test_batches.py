@@ -115,9 +115,10 @@ def test_a_batch_without_rows_is_refused(batch_size: int) -> None:
 def test_the_numbers_of_a_block_give_the_batches_of_the_epoch(rounds: int | None, batch_size: int) -> None:
     batches = Batches(numbered(10, rounds), batch_size, [7, 3, 11], (3,))
     [block] = batches.blocks(2)
-    assert len(block.batches) == len(batches)
-    assert torch.equal(torch.cat(list(block.batches), -1), batches.order(2))
-    for numbers, (x, target) in zip(block.batches, batches.epoch(2), strict=True):
+    of_all = [rows for batches_of_a_size in block.batches for rows in batches_of_a_size]
+    assert len(of_all) == len(batches)
+    assert torch.equal(torch.cat(of_all, -1), batches.order(2))
+    for numbers, (x, target) in zip(of_all, batches.epoch(2), strict=True):
         assert numbers.dtype == torch.int64
         assert numbers.is_contiguous()
         assert torch.equal(block.features[numbers], x)

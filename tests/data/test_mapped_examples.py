@@ -79,7 +79,7 @@ def test_only_the_last_batch_of_the_last_block_is_smaller(table_of: Any, batch_s
         assert block.features.dim() == 2
         assert len(block.features) == len(block.target) == sum(one.numel() for one in block.batches)
         assert all(one.is_contiguous() and one.dtype == torch.int64 for one in block.batches)
-        assert all(one.shape[:-1] == axes for one in block.batches)
+        assert all(one.shape[1:-1] == axes for one in block.batches)
         # No more than a few rows beside those of a batch.
         assert len(block.features) <= rounds * max(6, batch_size)
 

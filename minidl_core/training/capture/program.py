@@ -25,7 +25,7 @@ from minidl_core.training.capture.numpy_calls import (
     takes_product,
 )
 from minidl_core.training.capture.operations import Operation, Value, replaced
-from minidl_core.training.capture.simplify import constants, with_results_in_place, without_dead
+from minidl_core.training.capture.simplify import constants, with_factors_joined, with_results_in_place, without_dead
 from minidl_core.training.capture.torch_calls import elementwise_call, torch_calls
 
 
@@ -44,7 +44,7 @@ class Program:
     ) -> None:
         wanted = list(wanted)
         self._on_cpu, self._threads = device.type == "cpu", threads
-        operations = without_dead(with_results_in_place(operations), wanted)
+        operations = with_factors_joined(without_dead(with_results_in_place(operations), wanted))
         once, always = constants(operations)
         _make(once)
         if self._on_cpu:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from minidl_core.training.capture.operations import Memory, Operation, Value
 
@@ -54,6 +55,43 @@ def _maker_for(source: Value, target: Value, operations: list[Operation], copy: 
 
 def _touched(operations: Iterable[Operation]) -> list[Value]:
     return [value for operation in operations for value in (*operation.arguments, *operation.outputs)]
+
+
+def with_factors_joined(operations: Sequence[Operation]) -> list[Operation]:
+    """With one product where there were two by numbers: x * 2 * 0.1 as x * 0.2."""
+    kept = list(operations)
+    for second in operations:
+        first = _only_maker_of_factor(second, kept)
+        if first is not None:
+            x, factor = first.args
+            joined = replace(second, args=(x, factor * second.args[1]))
+            kept[kept.index(second)] = joined
+            kept.remove(first)
+    return kept
+
+
+def _only_maker_of_factor(second: Operation, operations: Sequence[Operation]) -> Operation | None:
+    """The operation that makes x * 2 for x * 2 * 0.1, and for nothing else."""
+    if not _is_scaling(second):
+        return None
+    memory = second.args[0].memory
+    uses = [one for one in operations if any(value.memory is memory for value in (*one.arguments, *one.outputs))]
+    if len(uses) != 2 or uses[1] is not second or not _is_scaling(uses[0]):
+        return None
+    [made] = uses[0].outputs
+    return uses[0] if made.place == second.args[0].place and made.dtype == second.outputs[0].dtype else None
+
+
+def _is_scaling(operation: Operation) -> bool:
+    """Whether it is a product of a tensor of floating point and a number."""
+    return (
+        operation.name == "mul"
+        and len(operation.args) == 2
+        and isinstance(operation.args[0], Value)
+        and isinstance(operation.args[1], (int, float))
+        and operation.args[0].dtype.is_floating_point
+        and bool(operation.outputs)
+    )
 
 
 def constants(operations: Sequence[Operation]) -> tuple[list[Operation], list[Operation]]:

@@ -46,21 +46,21 @@ class CapturedStep:
         Args:
             losses: `[batches, *rounds]`, where the loss of each step is written.
         """
-        done, stopped = 0, False
-        seen: Callable[[Tensor], Any] = array_of if self.parameters.values.device.type == "cpu" else _as_it_is
+        seen: Callable[[Tensor], Any] = array_of if block.features.device.type == "cpu" else _as_it_is
         features, target, means = seen(block.features), seen(block.target), seen(losses)
+        done = 0
         with np.errstate(all="ignore"):
-            for rows in map(seen, block.batches):
-                gradients = self._of_shape.get(rows.shape) or self._gradients(rows.shape, block)
-                gradients.take(features, target, rows)
-                gradients.run()
-                self.update.run()
-                means[done] = gradients.seen_mean
-                done += 1
-                stopped = stop()
-                if stopped:
-                    break
-        return done, stopped
+            for batches in block.batches:
+                gradients = self._gradients(batches.shape[1:], block)
+                for rows in seen(batches):
+                    gradients.take(features, target, rows)
+                    gradients.run()
+                    self.update.run()
+                    means[done] = gradients.seen_mean
+                    done += 1
+                    if stop():
+                        return done, True
+        return done, False
 
     def give_back(self) -> None:
         """Let components have what replays made in their place."""
@@ -77,8 +77,9 @@ class CapturedStep:
 
     def _gradients(self, shape: tuple[int, ...], block: Block) -> _Gradients:
         """The part before the update, for batches of this shape, `[*rounds, batch]`."""
-        made = _GradientsOnCPU if block.features.device.type == "cpu" else _Gradients
-        self._of_shape[shape] = made(self, shape, block)
+        if shape not in self._of_shape:
+            made = _GradientsOnCPU if block.features.device.type == "cpu" else _Gradients
+            self._of_shape[shape] = made(self, shape, block)
         return self._of_shape[shape]
 
 
