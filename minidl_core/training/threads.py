@@ -32,8 +32,8 @@ def use_threads(threads: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        # NumPy's products have a library of their own, with threads of its own.
-        with ThreadpoolController().select(user_api="blas").limit(limits=threads):
+        # NumPy's products have a library and threads of their own, which would wait for torch's, and these for them.
+        with ThreadpoolController().select(user_api="blas").limit(limits=1):
             yield
     finally:
         torch.set_num_threads(before)

@@ -12,15 +12,15 @@ from dataclasses import replace
 import torch
 
 from minidl_core.training.capture.elementwise import elementwise
-from minidl_core.training.capture.numpy_calls import SMALL_PRODUCT, multiplications, takes_product
+from minidl_core.training.capture.numpy_calls import is_small_product, takes_product
 from minidl_core.training.capture.operations import Memory, Operation, Value
 
 
-def with_bias_in_product(operations: Sequence[Operation]) -> list[Operation]:
+def with_bias_in_product(operations: Sequence[Operation], threads: int) -> list[Operation]:
     """The same operations, where each bias that fits is a row of its weight."""
     made = list(operations)
     for add in operations:
-        product = _product_of(add, made)
+        product = _product_of(add, made, threads)
         if product is None:
             continue
         x, weight = product.args
@@ -35,7 +35,7 @@ def with_bias_in_product(operations: Sequence[Operation]) -> list[Operation]:
     return made
 
 
-def _product_of(add: Operation, operations: Sequence[Operation]) -> Operation | None:
+def _product_of(add: Operation, operations: Sequence[Operation], threads: int) -> Operation | None:
     """The product to which an operation adds the bias of its weight, where both may be one."""
     form = elementwise(add)
     if form is None or form.name != "add" or not add.outputs:
@@ -47,7 +47,7 @@ def _product_of(add: Operation, operations: Sequence[Operation]) -> Operation | 
         if len(uses) != 2 or uses[1] is not add or uses[0].name not in ("matmul", "__matmul__") or uses[0].kwargs:
             continue
         x, weight = uses[0].args
-        is_small = takes_product(x, weight, form.output) and multiplications(x, weight) <= SMALL_PRODUCT
+        is_small = takes_product(x, weight, form.output, threads) and is_small_product(x, weight)
         if is_small and form.output.shape == y.shape and _is_below(bias, weight):
             return uses[0]
     return None

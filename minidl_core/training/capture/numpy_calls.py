@@ -23,7 +23,7 @@ Call = Callable[[], object]
 Array = NDArray[np.generic]
 
 SMALL_PRODUCT = 2**18
-"""Multiplications up to which the calls around a product count for more than the product."""
+"""Multiplications, a few microseconds of them."""
 NUMBERS_OF_ONE_THREAD = 2**15
 """Below which torch computes elementwise functions with one thread too (its grain size)."""
 FLOATS: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
@@ -36,6 +36,8 @@ def takes_elementwise(form: Elementwise, threads: int) -> bool:
     values = [one for one in form.inputs if isinstance(one, Value)]
     if form.keywords or any(value.shape not in ((), form.output.shape) for value in values):
         return False  # NumPy would take memory to broadcast, and time
+    if form.name in EXTREMES and len(values) == 1 and form.output.size >= NUMBERS_OF_ONE_THREAD:
+        return False
     whole = {value.dtype for value in values if value.shape or not form.output.shape}
     numbers = {value.dtype for value in values if not value.shape}
     masks = {torch.bool} if form.name == "mul" else set()
@@ -63,8 +65,7 @@ def elementwise_calls(form: Elementwise, array: Callable[[Value], Array]) -> lis
             inputs.append(numbers)
             continue
         if not isinstance(one, Value):
-            rows = form.name in EXTREMES and form.output.size < NUMBERS_OF_ONE_THREAD
-            inputs.append(_filled(float(one), computed, form.output.shape if rows else ()))
+            inputs.append(_filled(float(one), computed, form.output.shape if form.name in EXTREMES else ()))
         elif FLOATS[one.dtype] != computed:
             cell = np.empty((), computed)
             calls.append(functools.partial(np.copyto, cell, array(one)))
@@ -88,15 +89,21 @@ def _scratch(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> Array:
     return np.empty(shape, dtype)
 
 
-def takes_product(left: Value, right: Value, output: Value) -> bool:
-    """Whether NumPy computes left @ right, at least as fast as torch: not by a large transposed matrix."""
-    is_matrix_product = min(left.ndim, right.ndim) >= 2 and {left.dtype, right.dtype} == {output.dtype} <= FLOATS.keys()
-    return is_matrix_product and (right.stride[-1] == 1 or multiplications(left, right) <= SMALL_PRODUCT)
+def takes_product(left: Value, right: Value, output: Value, threads: int) -> bool:
+    """Whether NumPy computes left @ right, at least as fast as torch: not by a large transposed matrix.
+
+    With several threads all that is large is torch's: two libraries' threads on the same cores wait for each other.
+    """
+    if min(left.ndim, right.ndim) < 2 or not {left.dtype, right.dtype} == {output.dtype} <= FLOATS.keys():
+        return False
+    if threads > 1:
+        return output.size * left.shape[-1] <= SMALL_PRODUCT
+    return right.stride[-1] == 1 or is_small_product(left, right)
 
 
-def multiplications(left: Value, right: Value) -> int:
-    """How many the product of two matrices takes, in one round."""
-    return left.shape[-2] * left.shape[-1] * right.shape[-1]
+def is_small_product(left: Value, right: Value) -> bool:
+    """Whether, in one round, the calls around the product of two matrices count for more than the product."""
+    return left.shape[-2] * left.shape[-1] * right.shape[-1] <= SMALL_PRODUCT
 
 
 def product_call(left: Value, right: Value, output: Value, array: Callable[[Value], Array]) -> Call:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -238,11 +239,11 @@ def agree(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are the same to rounding: their difference is small beside their size."""
     if not one.is_floating_point():
         return torch.equal(one, other)
-    tolerance = torch.finfo(one.dtype).eps ** 0.5
-    one, other = one.double(), other.double()
-    same = (one == other) | (one.isnan() & other.isnan())
-    difference = (one - other).masked_fill(same, 0).norm()
-    return bool(difference <= tolerance * other.masked_fill(same & ~other.isfinite(), 0).norm())
+    difference, size = (one - other).norm(), other.norm()
+    if not math.isfinite(difference + size):
+        same = (one == other) | (one.isnan() & other.isnan())
+        difference, size = (one - other).masked_fill(same, 0).norm(), other[other.isfinite()].norm()
+    return bool(difference <= torch.finfo(one.dtype).eps ** 0.5 * size)
 
 
 def random_state(device: torch.device) -> list[Tensor]:

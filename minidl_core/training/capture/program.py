@@ -48,7 +48,7 @@ class Program:
         once, always = constants(operations)
         _make(once)
         if self._on_cpu:
-            always = with_bias_in_product(always)
+            always = with_bias_in_product(always, threads)
         groups = grouped(always, threads) if self._on_cpu else [Group((operation,)) for operation in always]
         self._layout = Layout(groups, wanted, device)
         self.operations = always
@@ -100,14 +100,14 @@ class Program:
                 return elementwise_calls(form, array)
             return [elementwise_call(form, tensor)]
         calls: list[Call] | None = None
-        if self._on_cpu and not operation.kwargs:
-            if operation.name in ("matmul", "__matmul__") and takes_product(*operation.args, *operation.outputs):
-                left, right = operation.args
-                calls = [product_call(left, right, operation.outputs[0], array)]
-            elif operation.name == "copy_" and takes_copy(*operation.args):
-                target, source = operation.args
-                calls = [copy_call(target, source, array)]
-        if self._on_cpu and operation.name == "sum":
+        if self._on_cpu and operation.name in ("matmul", "__matmul__") and not operation.kwargs:
+            (left, right), [output] = operation.args, operation.outputs
+            if takes_product(left, right, output, self._threads):
+                calls = [product_call(left, right, output, array)]
+        elif self._on_cpu and operation.name == "copy_" and takes_copy(*operation.args):
+            target, source = operation.args
+            calls = [copy_call(target, source, array)]
+        elif self._on_cpu and operation.name == "sum":
             calls = sum_calls(operation, array, self._threads)
         return torch_calls(operation, tensor) if calls is None else calls
 

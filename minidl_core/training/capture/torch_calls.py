@@ -20,6 +20,9 @@ COPIES = {
 }  # fmt: skip
 """Functions whose result, where it is in new memory, is the argument's numbers in another type or shape."""
 
+BOUNDS: dict[str, Callable[..., Tensor]] = {"maximum": torch.clamp_min, "minimum": torch.clamp_max}
+"""What torch calls the greater or the lesser of a tensor and a number."""
+
 DRAWS: dict[str, Callable[..., Any]] = {
     "rand": Tensor.uniform_,
     "rand_like": Tensor.uniform_,
@@ -52,6 +55,10 @@ def torch_calls(operation: Operation, tensor: Callable[[Value], Tensor]) -> list
 
 def elementwise_call(form: Elementwise, tensor: Callable[[Value], Tensor]) -> Call:
     """A call of torch's function of that name. A number within is a tensor too, which costs torch less to take."""
+    if form.name in BOUNDS and not all(isinstance(one, Value) for one in form.inputs):
+        [x] = [tensor(one) for one in form.inputs if isinstance(one, Value)]
+        [bound] = [one for one in form.inputs if not isinstance(one, Value)]
+        return functools.partial(BOUNDS[form.name], x, bound, out=tensor(form.output))
     compared = next(one.dtype for one in form.inputs if isinstance(one, Value))
     computed = compared if form.output.dtype == torch.bool else form.output.dtype
     inputs = [tensor(one) if isinstance(one, Value) else torch.tensor(one, dtype=computed) for one in form.inputs]

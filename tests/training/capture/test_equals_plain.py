@@ -121,7 +121,7 @@ def test_every_optimizer(subject: Subject[Optimizer], rounds: int) -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "momentum(nesterov=true)", "rmsprop", "adagrad"])
 def test_parameters_so_many_that_they_are_updated_in_blocks(optimizer: str, threads: int) -> None:
     def run(capture: bool) -> tuple[Tensor, Tensor]:
-        model = build_model("linear(3,200)-relu-linear(200,400)-relu-linear(400,4)")
+        model = build_model("linear(3,300)-relu-linear(300,600)-relu-linear(600,4)")
         updates: Optimizer = build_component("optimizer", optimizer)
         options = {"capture": capture, "threads": threads, "epochs": 2}
         return trained(model, examples(1, (OUTPUTS,)), Loss.of("mse"), updates, 1, **options)
