@@ -16,6 +16,7 @@ from minidl_core.nn.saved import forget_saved
 from minidl_core.optim import Optimizer
 from minidl_core.spec.component import Component
 from minidl_core.training.capture.program import Program
+from minidl_core.training.capture.random_state import random_state, same, set_random_state
 from minidl_core.training.capture.record import Recorder
 from minidl_core.training.capture.remembered import Attribute, Remembered, fingerprint
 
@@ -79,7 +80,7 @@ class Phase:
         self.run = self._record
 
     def _record(self) -> None:
-        recorder = Recorder()
+        recorder = Recorder(self.device)
         remembered = Remembered(self.components)
         with recorder:
             self.work()
@@ -116,7 +117,7 @@ class Phase:
         set_random_state(self.device, state)
         try:
             self.program.run()
-            same_draws = all(map(torch.equal, after_plain, random_state(self.device)))
+            same_draws = same(after_plain, random_state(self.device))
             difference = "" if same_draws and all(map(agree, memory, before)) else "it gives other numbers"
         except Exception as error:
             difference = f"{type(error).__name__}: {error}"
@@ -244,15 +245,3 @@ def agree(one: Tensor, other: Tensor) -> bool:
         same = (one == other) | (one.isnan() & other.isnan())
         difference, size = (one - other).masked_fill(same, 0).norm(), other[other.isfinite()].norm()
     return bool(difference <= torch.finfo(one.dtype).eps ** 0.5 * size)
-
-
-def random_state(device: torch.device) -> list[Tensor]:
-    """The states of torch's default generators."""
-    states = [torch.get_rng_state()]
-    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
-
-
-def set_random_state(device: torch.device, states: Sequence[Tensor]) -> None:
-    torch.set_rng_state(states[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(states[1], device)

@@ -37,19 +37,25 @@ class Program:
         wanted: values that are read after a run.
         device: where they are.
         threads: with how many torch computes.
+        numpy: whether NumPy may do what it does sooner, where the device is the CPU.
     """
 
     def __init__(
-        self, operations: Sequence[Operation], wanted: Iterable[Value], device: torch.device, threads: int
+        self,
+        operations: Sequence[Operation],
+        wanted: Iterable[Value],
+        device: torch.device,
+        threads: int,
+        numpy: bool = True,
     ) -> None:
         wanted = list(wanted)
-        self._on_cpu, self._threads = device.type == "cpu", threads
+        self._in_numpy, self._threads = device.type == "cpu" and numpy, threads
         operations = with_factors_joined(without_dead(with_results_in_place(operations), wanted))
         once, always = constants(operations)
         _make(once)
-        if self._on_cpu:
+        if self._in_numpy:
             always = with_bias_in_product(always, threads)
-        groups = grouped(always, threads) if self._on_cpu else [Group((operation,)) for operation in always]
+        groups = grouped(always, threads) if self._in_numpy else [Group((operation,)) for operation in always]
         self._layout = Layout(groups, wanted, device)
         self.operations = always
         self.written = self._outside(always)
@@ -96,18 +102,18 @@ class Program:
 
         form = elementwise(operation)
         if form is not None:
-            if self._on_cpu and takes_elementwise(form, self._threads):
+            if self._in_numpy and takes_elementwise(form, self._threads):
                 return elementwise_calls(form, array)
             return [elementwise_call(form, tensor)]
         calls: list[Call] | None = None
-        if self._on_cpu and operation.name in ("matmul", "__matmul__") and not operation.kwargs:
+        if self._in_numpy and operation.name in ("matmul", "__matmul__") and not operation.kwargs:
             (left, right), [output] = operation.args, operation.outputs
             if takes_product(left, right, output, self._threads):
                 calls = [product_call(left, right, output, array)]
-        elif self._on_cpu and operation.name == "copy_" and takes_copy(*operation.args):
+        elif self._in_numpy and operation.name == "copy_" and takes_copy(*operation.args):
             target, source = operation.args
             calls = [copy_call(target, source, array)]
-        elif self._on_cpu and operation.name == "sum":
+        elif self._in_numpy and operation.name == "sum":
             calls = sum_calls(operation, array, self._threads)
         return torch_calls(operation, tensor) if calls is None else calls
 

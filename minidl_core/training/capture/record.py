@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from minidl_core.training.capture.operations import Memory, Operation, Value, replaced
+from minidl_core.training.capture.random_state import random_state, same
 
 ABOUT_SHAPES = {
     "__hash__", "__len__", "can_cast", "dim", "element_size", "get_device", "is_complex", "is_contiguous",
@@ -24,10 +25,14 @@ class Recorder(TorchFunctionMode):
     """Records what is called within `with recorder:`. The calls are done as always, and may not be changed by it.
 
     `obstacle` says why the record cannot stand for a run of its own: numbers of a tensor went into Python.
+
+    Args:
+        device: where the tensors are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         super().__init__()
+        self._device = device
         self.operations: list[Operation] = []
         self.obstacle: str | None = None
         # A tensor of the step may be gone before the step ends, and another have its id.
@@ -59,7 +64,7 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         given = _tensors((args, kwargs))
         versions = [tensor._version for tensor in given]
-        state = torch.get_rng_state()
+        state = random_state(self._device)
         result = function(*args, **kwargs)
         results = _tensors(result)
         changed = [tensor for tensor, version in zip(given, versions, strict=True) if tensor._version != version]
@@ -76,7 +81,7 @@ class Recorder(TorchFunctionMode):
                 outputs.append(self._remember(tensor, Memory()))
             elif not any(tensor is one for one in given):
                 self._remember(tensor, memory)  # a view
-        draws = kwargs.get("generator") is not None or not torch.equal(state, torch.get_rng_state())
+        draws = kwargs.get("generator") is not None or not same(state, random_state(self._device))
         if outputs or changed or draws:
             changes = tuple(map(self.value, changed))
             args, kwargs = replaced((args, kwargs), Tensor, self.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any
 
@@ -17,6 +18,8 @@ from minidl_core.plugins import registry
 from minidl_core.spec import build_component, build_model
 from minidl_core.testing.subject import Subject, subjects
 from minidl_core.training import fit
+from minidl_core.training.capture import phase
+from minidl_core.training.capture.program import Program
 
 ROWS, BATCH, EPOCHS, FEATURES, OUTPUTS = 23, 5, 4, 3, 4  # the last batch of an epoch has three rows
 
@@ -139,4 +142,19 @@ def test_batches_of_every_size(rows: int, batch_size: int) -> None:
         options = {"capture": capture, "batch_size": batch_size, "epochs": 6}
         return trained(model, part, Loss.of("mae"), SGD(0.1), 1, **options)
 
+    assert_same(run(True), run(False))
+
+
+@pytest.mark.usefixtures("nothing_runs_plainly")
+@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy", "binary_cross_entropy", "hinge"])
+def test_without_numpy_as_on_a_gpu(loss: str, optimizer: str, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(capture: bool) -> tuple[Tensor, Tensor]:
+        model = build_model(f"linear({FEATURES},5)-relu-linear(5,5)-sigmoid-linear(5,{OUTPUTS})")
+        updates: Optimizer = build_component("optimizer", optimizer)
+        data = examples(rounds, (OUTPUTS,), labels=True)
+        return trained(model, data, Loss.of(loss), updates, rounds, capture=capture)
+
+    monkeypatch.setattr(phase, "Program", functools.partial(Program, numpy=False))
     assert_same(run(True), run(False))
