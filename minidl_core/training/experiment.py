@@ -140,10 +140,9 @@ def train(
         )
     )
 
-    def epoch_ended(epoch: int, losses: Tensor) -> None:
+    def epoch_ended(epoch: int, losses: Tensor) -> Tensor | None:
         hooks.epoch_end(epoch, losses)
-        if on_epoch is not None:
-            on_epoch(epoch, losses)
+        return None if on_epoch is None else on_epoch(epoch, losses)
 
     training: Training | None = None
     try:

@@ -38,7 +38,7 @@ class CapturedStep:
     @property
     def obstacles(self) -> list[str]:
         """Why steps run plainly that were to be captured; empty where none does."""
-        return list(dict.fromkeys(phase.obstacle for phase in self._phases() if phase.obstacle))
+        return list(dict.fromkeys(phase.obstacle for phase in self.phases() if phase.obstacle))
 
     def run(self, block: Block, losses: Tensor, stop: Callable[[], bool]) -> tuple[int, bool]:
         """Take a step for each batch of a block, until `stop()`; returns how many, and whether it was stopped.
@@ -64,15 +64,16 @@ class CapturedStep:
 
     def give_back(self) -> None:
         """Let components have what replays made in their place."""
-        for phase in self._phases():
+        for phase in self.phases():
             phase.give_back()
 
     def refresh(self) -> None:
         """Take note of what others have done to components since the last step."""
-        for phase in self._phases():
+        for phase in self.phases():
             phase.refresh()
 
-    def _phases(self) -> list[Phase]:
+    def phases(self) -> list[Phase]:
+        """The update, and what comes before it for batches of each size."""
         return [self.update, *self._of_shape.values()]
 
     def _gradients(self, shape: tuple[int, ...], block: Block) -> _Gradients:

@@ -20,7 +20,7 @@ DIGITS = "linear(64,128)-relu-linear(128,10)"
 
 
 def programs(step: CapturedStep) -> list[Any]:
-    found = [phase.program for phase in step._phases()]
+    found = [phase.program for phase in step.phases()]
     assert None not in found
     return found
 

@@ -1,0 +1,1 @@
+"""How fast minidl trains, beside its peers: `make bench`, or `python -m benchmarks --help`."""

@@ -1,0 +1,53 @@
+"""minidl through its public `fit`: what it does to become fast is within the time, and so is drawing the batches."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar
+
+from benchmarks.peers.peer import NotAvailableError, Peer
+from benchmarks.problem import Problem, new_model
+from minidl_core.losses import Loss
+from minidl_core.optim import Optimizer
+from minidl_core.seeding import round_seeds
+from minidl_core.training import fit
+
+
+class Minidl(Peer):
+    """As a user gets it."""
+
+    options: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        super().__init__(problem, threads)
+        if missing := set(self.options) - set(inspect.signature(fit).parameters):
+            raise NotAvailableError(f"this version of minidl has no {', '.join(missing)}")
+
+    def reset(self) -> None:
+        workload = self.problem.workload
+        self.model = new_model(workload)
+        self.loss = Loss.of(workload.loss)
+        self.optimizer = Optimizer.of(f"{workload.optimizer}(lr={workload.lr})")
+        self.seeds = round_seeds(0, workload.rounds)
+
+    def train(self) -> None:
+        self.history = fit(
+            self.model,
+            self.problem.examples,
+            self.loss,
+            self.optimizer,
+            epochs=self.problem.workload.epochs,
+            batch_size=self.problem.workload.batch_size,
+            seeds=self.seeds,
+            threads=self.threads,
+            **self.options,
+        )
+
+    def losses(self) -> list[float]:
+        return self.history[-1].double().reshape(-1).tolist()
+
+
+class Plain(Minidl):
+    """Each step through the layers' own Python."""
+
+    options: ClassVar[dict[str, Any]] = {"capture": False}

@@ -1,0 +1,96 @@
+"""Where the time of a captured step goes, call by call: `python -m benchmarks.where "784-1024"`.
+
+Each call is timed on its own, so that all that it reads is in the cache, and the sum is a little less than the whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from benchmarks.problem import Problem, new_model
+from benchmarks.workloads import WORKLOADS, Workload
+from minidl_core.cli.output import print_table
+from minidl_core.data.batches import Batches
+from minidl_core.losses import Loss
+from minidl_core.optim import Optimizer
+from minidl_core.seeding import round_seeds
+from minidl_core.training.capture import CapturedStep
+from minidl_core.training.threads import use_threads
+
+SECONDS_OF_ONE = 0.02
+
+
+def captured(workload: Workload, threads: int) -> CapturedStep:
+    """A step of a workload that is being replayed."""
+    model, problem = new_model(workload), Problem.of(workload)
+    optimizer = Optimizer.of(f"{workload.optimizer}(lr={workload.lr})")
+    step = CapturedStep(model, Loss.of(workload.loss), optimizer, threads=threads)
+    seeds = round_seeds(0, workload.rounds)
+    batches = Batches(problem.examples, workload.batch_size, seeds, model.parameters.rounds)
+    losses = torch.empty(len(batches), *model.parameters.rounds)
+    for epoch in range(4):  # so many that even where an epoch is one step it is recorded and checked
+        for block in batches.blocks(epoch):
+            step.run(block, losses, lambda: False)
+    return step
+
+
+def microseconds(call: Callable[[], object]) -> float:
+    """The median of several calls."""
+    measured: list[float] = []
+    end = time.perf_counter() + SECONDS_OF_ONE
+    while len(measured) < 5 or time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        measured.append(time.perf_counter() - start)
+    return statistics.median(measured) * 1e6
+
+
+def described(call: Callable[..., object]) -> str:
+    """The function's name, and the shapes that it is given."""
+    name = getattr(call.func, "__name__", str(call.func))  # type: ignore[attr-defined]
+    arguments = [*call.args, *call.keywords.values()]  # type: ignore[attr-defined]
+    shapes = ["x".join(map(str, one.shape)) or "1" for one in arguments if hasattr(one, "shape")]
+    return f"{name}({', '.join(shapes)})"
+
+
+def show(workload: Workload, threads: int) -> None:
+    """Print the calls of a step, those alike in one row, the dearest first."""
+    with use_threads(threads), np.errstate(all="ignore"):
+        step = captured(workload, threads)
+        found: dict[str, list[float]] = defaultdict(list)
+        whole = 0.0
+        for phase in step.phases():
+            assert phase.program is not None, phase.obstacle
+            whole += microseconds(phase.program.run)
+            for call in phase.program.calls:
+                found[described(call)].append(microseconds(call))
+    total = sum(map(sum, found.values()))
+    rows = [
+        (call, len(times), f"{sum(times):.1f}", f"{sum(times) / total:.0%}")
+        for call, times in sorted(found.items(), key=lambda item: -sum(item[1]))
+    ]
+    print(f"{workload.name}: a step of {whole:.1f} µs, its calls one by one {total:.1f} µs\n")
+    print_table(("CALL", "TIMES", "MICROSECONDS", "PART"), rows, right=("TIMES", "MICROSECONDS", "PART"))
+    print()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.where", description="a captured step, call by call")
+    parser.add_argument("pattern", nargs="?", default="report, batch 100", help="workloads whose name has this")
+    parser.add_argument("--threads", type=int, default=1)
+    request = parser.parse_args()
+    for workload in WORKLOADS:
+        if re.search(request.pattern, workload.name):
+            show(workload, request.threads)
+
+
+if __name__ == "__main__":
+    main()
