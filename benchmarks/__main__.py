@@ -9,13 +9,15 @@ import time
 from pathlib import Path
 
 from benchmarks import first_step, machine, memory
+from benchmarks.bars import BARS, falls_short
 from benchmarks.compare import Workers, compare
 from benchmarks.peers import CONTESTANTS, EAGER, MINIDL, PLAIN, Contestant
 from benchmarks.results import Results
+from benchmarks.where import Breakdown
 from benchmarks.worker import cores
 from benchmarks.workloads import DIGITS, GROWTH, LARGE, MEDIUM, REPORT, WORKLOADS, Workload
 
-PARTS = ("main", "growth", "memory", "first-step")
+PARTS = ("main", "where", "growth", "memory", "first-step")
 QUICK = (REPORT.name, "report, 10 rounds, batch 10", DIGITS.name)
 GROWING = ("minidl", EAGER, "JAX, a call an epoch")
 MANY_THREADS_TURNS, GROWTH_TURNS = 3, 3
@@ -80,6 +82,8 @@ def measure(request: argparse.Namespace) -> Results:
                     }
         finally:
             workers.close()
+    if "where" in parts:
+        results.where = where_time_goes(results)
     if "memory" in parts:
         workloads = [MEDIUM] if request.quick else [MEDIUM, LARGE]
         results.memory = memory.measure(workloads, contestants, 1 if request.quick else 3, log)
@@ -88,9 +92,18 @@ def measure(request: argparse.Namespace) -> Results:
     return results
 
 
+def where_time_goes(results: Results) -> list[Breakdown]:
+    """The calls of the steps that fall short of a bar."""
+    short = {bar.workload for bar in BARS if falls_short(results, bar)}
+    chosen = [workload for workload in WORKLOADS if workload.name in short]
+    return [Breakdown.of(workload, threads=1) for workload in chosen]
+
+
 def main() -> None:
     request = options()
     results = Results.load(request.source) if request.source else measure(request)
+    if request.source and "where" in (request.parts or ()):
+        results.where = where_time_goes(results)
     is_whole = not (request.quick or request.only or request.peers or request.parts or request.source)
     output = request.output or (Path(__file__).parent if is_whole else request.source)
     from benchmarks import charts, page

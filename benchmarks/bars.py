@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.peers import EAGER, JAX, SKLEARN
 from benchmarks.workloads import DIGITS, LARGE, MEDIUM
+
+if TYPE_CHECKING:
+    from benchmarks.results import Results
 
 
 class Bar(NamedTuple):
@@ -35,6 +38,13 @@ BARS = (
 MEMORY_BARS = tuple(Bar(workload.name, EAGER, 1.0, 1.2) for workload in (MEDIUM, LARGE))
 FIRST_STEP_SECONDS = 0.4
 """From the start of `minidl train` to its first step, beyond `import torch`: no more."""
+
+
+def falls_short(results: Results, bar: Bar) -> bool:
+    """Whether the median of a ratio is below its bar."""
+    comparison = results.find(bar.workload)
+    ratio = comparison.ratio(comparison.best(bar.peer)) if comparison else None
+    return ratio is not None and ratio.median < bar.at_least
 
 
 def verdict(value: float, bar: Bar) -> str:

@@ -78,7 +78,13 @@ def write(results: Results) -> str:
     parts = [INTRODUCTION.format(machine=machine, turns=turns), *_bars(results)]
     for threads in sorted({c.threads for c in results.comparisons}):
         parts.append(_ratios([c for c in results.comparisons if c.threads == threads], threads))
-    parts += [*_growth(results), *_first_step(results), CONDITIONS.format(trials=TRIALS), _details(results)]
+    parts += [
+        *_where(results),
+        *_growth(results),
+        *_first_step(results),
+        CONDITIONS.format(trials=TRIALS),
+        _details(results),
+    ]
     return "\n".join(parts)
 
 
@@ -138,6 +144,18 @@ def _ratios(comparisons: list[Comparison], threads: int) -> str:
     text = f"A large matrix product has {rate / 1e9:.0f} GFLOP/s here. A step is one of all rounds.\n"
     headings = "work", "steps", "minidl, µs a step", "over arithmetic", *peers
     return "\n".join((title, text, table(headings, rows)))
+
+
+def _where(results: Results) -> list[str]:
+    """The calls of the steps that fall short, but for those of less than a hundredth."""
+    if not results.where:
+        return []
+    parts = ["## Where the time goes, in what falls short\n"]
+    for breakdown in results.where:
+        rows = [row for row in breakdown.rows() if row[-1] != "0%"]
+        parts += [f"{breakdown.title}.\n", table(("call", "times", "µs", "part"), rows)]
+    text = "Each call is timed on its own, with what it reads in the cache. `python -m benchmarks.where` prints all.\n"
+    return [*parts, text]
 
 
 def _growth(results: Results) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.compare import Comparison, Result
 from benchmarks.memory import Memory
+from benchmarks.where import Breakdown
 
 FILE_NAME = "results.json"
 
@@ -23,6 +24,8 @@ class Results:
     comparisons: list[Comparison] = field(default_factory=list)
     growth: dict[str, dict[int, Comparison]] = field(default_factory=dict)
     """By what grows, and by its size."""
+    where: list[Breakdown] = field(default_factory=list)
+    """Of the workloads in which minidl falls short of a bar."""
     memory: list[Memory] = field(default_factory=list)
     first_step: list[tuple[float, float]] = field(default_factory=list)
     """Seconds to minidl's first step, and of `import torch`."""
@@ -46,6 +49,10 @@ class Results:
                 what: {int(size): _comparison(one) for size, one in sizes.items()}
                 for what, sizes in found["growth"].items()
             },
+            [
+                Breakdown(one["workload"], one["whole"], [(call, times, time) for call, times, time in one["calls"]])
+                for one in found.get("where", [])
+            ],
             [Memory(**one) for one in found["memory"]],
             [(ours, torch) for ours, torch in found["first_step"]],
         )

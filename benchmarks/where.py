@@ -11,6 +11,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from minidl_core.training.capture import CapturedStep
 from minidl_core.training.threads import use_threads
 
 SECONDS_OF_ONE = 0.02
+HEADINGS = ("CALL", "TIMES", "MICROSECONDS", "PART")
 
 
 def captured(workload: Workload, threads: int) -> CapturedStep:
@@ -61,25 +63,39 @@ def described(call: Callable[..., object]) -> str:
     return f"{name}({', '.join(shapes)})"
 
 
-def show(workload: Workload, threads: int) -> None:
-    """Print the calls of a step, those alike in one row, the dearest first."""
-    with use_threads(threads), np.errstate(all="ignore"):
-        step = captured(workload, threads)
-        found: dict[str, list[float]] = defaultdict(list)
-        whole = 0.0
-        for phase in step.phases():
-            assert phase.program is not None, phase.obstacle
-            whole += microseconds(phase.program.run)
-            for call in phase.program.calls:
-                found[described(call)].append(microseconds(call))
-    total = sum(map(sum, found.values()))
-    rows = [
-        (call, len(times), f"{sum(times):.1f}", f"{sum(times) / total:.0%}")
-        for call, times in sorted(found.items(), key=lambda item: -sum(item[1]))
-    ]
-    print(f"{workload.name}: a step of {whole:.1f} µs, its calls one by one {total:.1f} µs\n")
-    print_table(("CALL", "TIMES", "MICROSECONDS", "PART"), rows, right=("TIMES", "MICROSECONDS", "PART"))
-    print()
+@dataclass
+class Breakdown:
+    """The calls of a workload's captured step."""
+
+    workload: str
+    whole: float
+    """Microseconds of all calls in turn."""
+    calls: list[tuple[str, int, float]]
+    """Those alike together: what, how many, and their microseconds, the dearest first."""
+
+    @classmethod
+    def of(cls, workload: Workload, threads: int) -> Breakdown:
+        with use_threads(threads), np.errstate(all="ignore"):
+            step = captured(workload, threads)
+            found: dict[str, list[float]] = defaultdict(list)
+            whole = 0.0
+            for phase in step.phases():
+                assert phase.program is not None, phase.obstacle
+                whole += microseconds(phase.program.run)
+                for call in phase.program.calls:
+                    found[described(call)].append(microseconds(call))
+        calls = [(call, len(times), sum(times)) for call, times in found.items()]
+        return cls(workload.name, whole, sorted(calls, key=lambda call: -call[2]))
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """A row a call, with its part of all."""
+        total = sum(time for _, _, time in self.calls)
+        return [(call, str(times), f"{time:.1f}", f"{time / total:.0%}") for call, times, time in self.calls]
+
+    @property
+    def title(self) -> str:
+        one_by_one = sum(time for _, _, time in self.calls)
+        return f"{self.workload}: a step of {self.whole:,.1f} µs, its calls one by one {one_by_one:,.1f} µs"
 
 
 def main() -> None:
@@ -89,7 +105,10 @@ def main() -> None:
     request = parser.parse_args()
     for workload in WORKLOADS:
         if re.search(request.pattern, workload.name):
-            show(workload, request.threads)
+            breakdown = Breakdown.of(workload, request.threads)
+            print(f"{breakdown.title}\n")
+            print_table(HEADINGS, breakdown.rows(), right=HEADINGS[1:])
+            print()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""A product plus a bias as one product: y = [x 1] [W; b].
+"""A product plus a bias as one call.
 
-A weight and its bias lie one behind the other in the model's flat parameters, and so do their gradients, since
-[dW; db] = [x 1]ᵀ dy. For small products one call less is worth more than the copy of x that it takes.
+Small: y = [x 1] [W; b]. A weight and its bias lie one behind the other in the model's flat parameters, and so do their
+gradients, since [dW; db] = [x 1]ᵀ dy; one call less is then worth more than the copy of x that it takes. Large, where
+torch computes the product: its own function for both. NumPy has none, and where it computes a large product is faster
+without.
 """
 
 from __future__ import annotations
@@ -13,51 +15,65 @@ import torch
 
 from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.numpy_calls import is_small_product, takes_product
-from minidl_core.training.capture.operations import Memory, Operation, Value
+from minidl_core.training.capture.operations import Memory, Operation, Value, are_changed
 
 
-def with_bias_in_product(operations: Sequence[Operation], threads: int) -> list[Operation]:
-    """The same operations, where each bias that fits is a row of its weight."""
+def with_bias_in_product(operations: Sequence[Operation], threads: int, numpy: bool) -> list[Operation]:
+    """The same operations, where each bias that can be is part of its product.
+
+    Args:
+        threads: with how many torch computes.
+        numpy: whether NumPy may compute products.
+    """
     made = list(operations)
     for add in operations:
-        product = _product_of(add, made, threads)
-        if product is None:
+        found = _product_and_bias(add, made)
+        if found is None:
             continue
+        product, bias = found
         x, weight = product.args
-        rows = torch.ones(*x.shape[:-1], x.shape[-1] + 1, dtype=x.dtype)
-        memory = Memory(rows, is_ours=True)
-        whole = Value.of(rows, memory)
-        part = replace(whole, shape=x.shape)
-        copy = Operation(torch.Tensor.copy_, (part, x), {}, (), changes=(part,))
-        made[made.index(product)] = copy
-        made[made.index(add)] = Operation(torch.matmul, (whole, _with_row_below(weight)), {}, add.outputs)
-        _join_gradients(made, x, whole)
+        by_numpy = numpy and takes_product(x, weight, add.outputs[0], threads)
+        if by_numpy and is_small_product(x, weight) and _is_below(bias, weight):
+            rows = torch.ones(*x.shape[:-1], x.shape[-1] + 1, dtype=x.dtype)
+            whole = Value.of(rows, Memory(rows, is_ours=True))
+            part = replace(whole, shape=x.shape)
+            copy = Operation(torch.Tensor.copy_, (part, x), {}, (), changes=(part,))
+            made[made.index(product)] = copy
+            made[made.index(add)] = Operation(torch.matmul, (whole, _with_row_below(weight)), {}, add.outputs)
+            _join_gradients(made, copy, whole)
+        elif not by_numpy and x.ndim == weight.ndim in (2, 3) and bias.ndim <= weight.ndim:
+            both = torch.addmm if weight.ndim == 2 else torch.baddbmm
+            made[made.index(add)] = Operation(both, (bias, x, weight), {}, add.outputs)
+            made.remove(product)
     return made
 
 
-def _product_of(add: Operation, operations: Sequence[Operation], threads: int) -> Operation | None:
-    """The product to which an operation adds the bias of its weight, where both may be one."""
+def _product_and_bias(add: Operation, operations: Sequence[Operation]) -> tuple[Operation, Value] | None:
+    """The product to which an operation adds something that is not used before, and what it adds; None for another."""
     form = elementwise(add)
-    if form is None or form.name != "add" or not add.outputs:
+    if form is None or form.name != "add" or form.keywords or not add.outputs:
         return None
     for y, bias in (form.inputs, form.inputs[::-1]):
-        if not isinstance(y, Value) or not isinstance(bias, Value):
+        if not isinstance(y, Value) or not isinstance(bias, Value) or bias.memory.outside is None:
             continue
         uses = [one for one in operations if any(value.memory is y.memory for value in (*one.arguments, *one.outputs))]
-        if len(uses) != 2 or uses[1] is not add or uses[0].name not in ("matmul", "__matmul__") or uses[0].kwargs:
+        is_product = len(uses) == 2 and uses[1] is add and uses[0].name in ("matmul", "__matmul__")
+        if not is_product or uses[0].kwargs or (form.output.shape, form.output.dtype) != (y.shape, bias.dtype):
             continue
-        x, weight = uses[0].args
-        is_small = takes_product(x, weight, form.output, threads) and is_small_product(x, weight)
-        if is_small and form.output.shape == y.shape and _is_below(bias, weight):
-            return uses[0]
+        between = operations[operations.index(uses[0]) + 1 : operations.index(add)]
+        if not are_changed([*uses[0].reads, bias], between):
+            return uses[0], bias
     return None
 
 
-def _join_gradients(operations: list[Operation], x: Value, whole: Value) -> None:
-    """Make one product of xᵀ dy and Σ dy, where their results lie one below the other."""
+def _join_gradients(operations: list[Operation], copy: Operation, whole: Value) -> None:
+    """Make one product of xᵀ dy and Σ dy, where their results lie one below the other, of the copy of x and ones."""
+    _, x = copy.args
     for product in operations:
         if product.name not in ("matmul", "__matmul__") or product.args[0].place != _transposed(x).place:
             continue
+        if are_changed([x], operations[operations.index(copy) : operations.index(product)]):
+            return
         dy, [weight] = product.args[1], product.outputs
         for total in operations[operations.index(product) :]:
             if any(value.memory is dy.memory for value in total.changes):

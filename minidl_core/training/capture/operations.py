@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,6 +115,12 @@ TAKES_SHAPE_ALONE = {
     "rand_like", "randint_like", "randn_like", "zeros_like",
 }  # fmt: skip
 """Functions of which the first argument says a shape, a type and a device."""
+
+
+def are_changed(values: Iterable[Value], operations: Iterable[Operation]) -> bool:
+    """Whether some operations write into the memory of any of these values."""
+    memories = {value.memory for value in values}
+    return any(written.memory in memories for operation in operations for written in operation.writes)
 
 
 def values_in(arguments: Any) -> Iterator[Value]:

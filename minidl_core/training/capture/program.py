@@ -53,8 +53,7 @@ class Program:
         operations = with_factors_joined(without_dead(with_results_in_place(operations), wanted))
         once, always = constants(operations)
         _make(once)
-        if self._in_numpy:
-            always = with_bias_in_product(always, threads)
+        always = with_bias_in_product(always, threads, self._in_numpy)
         groups = grouped(always, threads) if self._in_numpy else [Group((operation,)) for operation in always]
         self._layout = Layout(groups, wanted, device)
         self.operations = always

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from minidl_core.training.capture.operations import Memory, Operation, Value
+from minidl_core.training.capture.operations import Memory, Operation, Value, are_changed
 
 
 def without_dead(operations: Sequence[Operation], wanted: Iterable[Value]) -> list[Operation]:
@@ -79,6 +79,9 @@ def _only_maker_of_factor(second: Operation, operations: Sequence[Operation]) ->
     if len(uses) != 2 or uses[1] is not second or not _is_scaling(uses[0]):
         return None
     [made] = uses[0].outputs
+    between = operations[operations.index(uses[0]) : operations.index(second)]
+    if are_changed(uses[0].reads, between):
+        return None
     return uses[0] if made.place == second.args[0].place and made.dtype == second.outputs[0].dtype else None
 
 

@@ -392,3 +392,47 @@ def test_what_forward_keeps_is_let_go_of_after_a_captured_training() -> None:
     *_, model = trained()
     with pytest.raises(RuntimeError, match="backward was called before forward"):
         model.backward(torch.ones(2, 3, dtype=torch.float64))
+
+
+class InPlace(Module):
+    """One that changes its input after it was used, and its own output after it was given."""
+
+    x: Tensor = saved()
+
+    def forward(self, x: Tensor) -> Tensor:
+        doubled = 2 * x
+        x.add_(0.5)
+        self.x = x
+        return (doubled * 3 + x) / 7
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy * (self.x.abs() + 1) / (self.x.abs() + 1)
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_what_is_changed_in_place_is_read_as_it_was_then(rounds: int, caplog: pytest.LogCaptureFixture) -> None:
+    captured = trained(InPlace(), rounds=rounds)
+    assert caplog.messages == []
+    assert_same(captured, trained(InPlace(), rounds=rounds, capture=False))
+
+
+class Meddling(Linear):
+    """A product whose input is changed before its bias is added, and again before its gradients are computed."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.x = x
+        product = x @ self.weight.value
+        x.mul_(1.5)
+        assert self.bias is not None
+        return product + self.bias.value.unsqueeze(-2)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        self.x.mul_(2)
+        return super().backward(dy)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_bias_is_not_joined_to_a_product_whose_input_changes(threads: int) -> None:
+    layers = [Meddling(4, 4), Meddling(4, 4)]
+    captured = trained(layers[0], threads=threads)
+    assert_same(captured, trained(layers[1], threads=threads, capture=False))
