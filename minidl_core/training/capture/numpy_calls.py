@@ -61,14 +61,14 @@ def elementwise_calls(form: Elementwise, array: Callable[[Value], Array]) -> lis
         if isinstance(one, Value) and one.dtype == torch.bool:
             # A copy as numbers and a product of numbers take less time than a product with truth values.
             numbers = _scratch(computed, array(one).shape)
-            calls.append(functools.partial(np.copyto, numbers, array(one)))
+            calls.append(_copy(numbers, array(one)))
             inputs.append(numbers)
             continue
         if not isinstance(one, Value):
             inputs.append(_filled(float(one), computed, form.output.shape if form.name in EXTREMES else ()))
         elif FLOATS[one.dtype] != computed:
             cell = np.empty((), computed)
-            calls.append(functools.partial(np.copyto, cell, array(one)))
+            calls.append(_copy(cell, array(one)))
             inputs.append(cell)
         else:
             inputs.append(array(one))
@@ -108,13 +108,19 @@ def is_small_product(left: Value, right: Value) -> bool:
 
 def product_call(left: Value, right: Value, output: Value, array: Callable[[Value], Array]) -> Call:
     """left @ right."""
-    product = np.dot if left.ndim == right.ndim == 2 and output.is_contiguous else np.matmul
-    return functools.partial(product, array(left), array(right), array(output))
+    if left.ndim == right.ndim == 2 and output.is_contiguous:
+        return functools.partial(array(left).dot, array(right), array(output))
+    return functools.partial(np.matmul, array(left), array(right), array(output))
 
 
 def copy_call(target: Value, source: Value, array: Callable[[Value], Array]) -> Call:
     """target = source."""
-    return functools.partial(np.copyto, array(target), array(source))
+    return _copy(array(target), array(source))
+
+
+def _copy(target: Array, source: Array) -> Call:
+    # An assignment, target[...] = source, is the copy that NumPy has the shortest way to.
+    return functools.partial(target.__setitem__, ..., source)
 
 
 def takes_copy(target: Value, source: object) -> bool:
@@ -134,13 +140,13 @@ def sum_calls(operation: Operation, array: Callable[[Value], Array], threads: in
     if x.is_contiguous and axes == tuple(range(x.ndim - len(axes), x.ndim)) and x.size <= NUMBERS_OF_ONE_THREAD:
         lead = x.shape[: x.ndim - len(axes)]
         summed = numbers.reshape(math.prod(lead), -1)
-        return [functools.partial(np.dot, summed, _filled(1.0, numbers.dtype, summed.shape[1:]), output.reshape(-1))]
+        return [functools.partial(summed.dot, _filled(1.0, numbers.dtype, summed.shape[1:]), output.reshape(-1))]
     if x.is_contiguous and axes == (x.ndim - 2,) and math.prod(x.shape[-2:]) <= NUMBERS_OF_ONE_THREAD:
         if keepdim:
             output = output.reshape(*output.shape[:-2], output.shape[-1])
         ones = _filled(1.0, numbers.dtype, (x.shape[-2],))
         if x.ndim == 2 and output.flags.c_contiguous:
-            return [functools.partial(np.dot, ones, numbers, output)]
+            return [functools.partial(ones.dot, numbers, output)]
         return [functools.partial(np.matmul, ones[np.newaxis], numbers, output[..., np.newaxis, :])]
     return [functools.partial(np.add.reduce, numbers, axes, None, output, keepdim)]
 

@@ -87,14 +87,12 @@ class Operation:
     draws: bool = False
     """Whether it takes random numbers."""
     name: str = field(init=False)
+    arguments: list[Value] = field(init=False)
+    """The values among its arguments."""
 
     def __post_init__(self) -> None:
         self.name = self.function.__name__
-
-    @property
-    def arguments(self) -> list[Value]:
-        """The values among its arguments."""
-        return list(values_in((self.args, self.kwargs)))
+        self.arguments = list(values_in((self.args, self.kwargs)))
 
     @property
     def reads(self) -> list[Value]:

@@ -15,6 +15,7 @@ from minidl_core.nn import FlatParameters
 from minidl_core.nn.saved import forget_saved
 from minidl_core.optim import Optimizer
 from minidl_core.spec.component import Component
+from minidl_core.training.capture.operations import Operation
 from minidl_core.training.capture.program import Program
 from minidl_core.training.capture.random_state import random_state, same, set_random_state
 from minidl_core.training.capture.record import Recorder
@@ -93,7 +94,7 @@ class Phase:
             return
         wanted = [recorder.value(tensor) for _, _, tensor in results]
         try:
-            self.program = Program(recorder.operations, wanted, self.device, self.threads)
+            self.program = Program(self._to_replay(recorder), wanted, self.device, self.threads)
         except Exception as error:  # of an operation of a kind that nobody has thought of
             self._go_on_plainly(f"{type(error).__name__}: {error}")
             return
@@ -102,6 +103,10 @@ class Phase:
         self._settle()
         self._tries = 0
         self.run = self._check
+
+    def _to_replay(self, recorder: Recorder) -> list[Operation]:
+        """The operations that a replay is made of."""
+        return recorder.operations
 
     def _check(self) -> None:
         """A plain run and a replay of the same; the replay's results stay where they are right."""
@@ -192,6 +197,12 @@ class Update(Phase):
             self.work()
         self._state = [attribute for attribute in self._state if attribute.name not in self.own_numbers]
         self._steps_of_one = self.optimizer.steps - steps
+
+    def _to_replay(self, recorder: Recorder) -> list[Operation]:
+        """All, but for the counting of steps where it is for Python's sake alone."""
+        memory = recorder.value(self._steps).memory
+        count = [one for one in recorder.operations if any(value.memory is memory for value in one.arguments)]
+        return [one for one in recorder.operations if one not in count or len(count) > 1]
 
     @contextlib.contextmanager
     def _numbers_as_tensors(self) -> Iterator[None]:

@@ -41,9 +41,9 @@ def replay(step: CapturedStep) -> None:
 
 
 @pytest.mark.parametrize("rounds", [1, 10])
-def test_the_reports_step_is_39_calls(captured: Any, rounds: int) -> None:
+def test_the_reports_step_is_38_calls(captured: Any, rounds: int) -> None:
     step = captured(REPORT, rounds=rounds)
-    assert len(calls(step)) == 39
+    assert len(calls(step)) == 38
     product = "dot" if rounds == 1 else "matmul"
     # Four forward, four for weights and biases, three for the gradients of inputs, and two sums of the loss's errors.
     assert calls(step).count(product) == (12 if rounds == 1 else 11)
@@ -63,8 +63,7 @@ def test_gradients_are_written_where_they_belong(captured: Any) -> None:
 
 
 def test_a_bias_is_no_call_of_its_own(captured: Any) -> None:
-    step = captured("linear(3,4)-tanh-linear(4,2)")
-    assert "add" not in names(step)[: names(step).index("add_")]
+    assert "add" not in names(captured("linear(3,4)-tanh-linear(4,2)"))
     assert "add" in names(
         captured("linear(3,400)-tanh-linear(400,400)", batch=20)
     )  # large products are left as they are
