@@ -92,6 +92,8 @@ def fit(
                 to_stop = on_epoch(epoch + 1, history[-1])
                 if to_stop is not None:
                     stopped_rounds.stop(to_stop, history[-1])
+                if not in_rounds.training:  # it was evaluated there
+                    in_rounds.train()
                 step.refresh()
             if stopped or stop() or stopped_rounds.are_all:
                 break

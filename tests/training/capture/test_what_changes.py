@@ -369,21 +369,19 @@ def test_an_attribute_of_a_layer_set_between_epochs_is_taken() -> None:
     assert_same(run(True), run(False))
 
 
-def test_a_model_may_be_used_between_epochs() -> None:
-    def run(capture: bool) -> Any:
-        models: list[Sequential] = []
-
-        def evaluate(*_: Any) -> None:
-            if models:
-                models[0].eval().forward(torch.ones(2, 3, dtype=torch.float64))
-
-        layer = Noise(DRAWS["dropout"])
+@pytest.mark.parametrize("capture", [True, False])
+def test_a_model_may_be_evaluated_between_epochs(capture: bool) -> None:
+    def run(evaluates: bool) -> Any:
+        layer = Noise(lambda x: torch.rand_like(x) if layer.training else torch.ones_like(x))
         model = Sequential(Linear(3, 4), layer, Linear(4, 3)).initialize([0], dtype=torch.float64)
-        models.append(model)
+
+        def on_epoch(*_: Any) -> None:
+            if evaluates:
+                model.eval().forward(torch.ones(2, 3, dtype=torch.float64))
+
         torch.manual_seed(0)
-        options = {"epochs": EPOCHS, "batch_size": BATCH, "seeds": [0], "on_epoch": evaluate}
-        history = fit(model, data(), MSE(), SGD(0.1), capture=capture, **options)
-        return history, model.parameters.values
+        options = {"epochs": EPOCHS, "batch_size": BATCH, "seeds": [0], "on_epoch": on_epoch}
+        return fit(model, data(), MSE(), SGD(0.1), capture=capture, **options), model.parameters.values
 
     assert_same(run(True), run(False))
 
