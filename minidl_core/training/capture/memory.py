@@ -49,6 +49,10 @@ class Layout:
         self._arena = torch.zeros(self.size, dtype=torch.uint8, device=device)
         self._tensors: dict[tuple[object, ...], Tensor] = {}
 
+    def spoil(self) -> None:
+        """Fill all of it with what is no number, so that what reads before anything was written is found."""
+        self._arena.fill_(255)  # NaN in every type of floating point
+
     def tensor(self, value: Value) -> Tensor:
         """The tensor that a value is."""
         if value.place not in self._tensors:

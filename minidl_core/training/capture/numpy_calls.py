@@ -137,13 +137,14 @@ def sum_calls(operation: Operation, array: Callable[[Value], Array], threads: in
     if x.dtype not in FLOATS or operation.outputs[0].dtype != x.dtype:
         return None
     numbers, output = array(x), array(operation.outputs[0])
-    if x.is_contiguous and axes == tuple(range(x.ndim - len(axes), x.ndim)) and x.size <= NUMBERS_OF_ONE_THREAD:
+    trailing = axes == tuple(range(x.ndim - len(axes), x.ndim))
+    if trailing and x.is_contiguous and operation.outputs[0].is_contiguous and x.size <= NUMBERS_OF_ONE_THREAD:
         lead = x.shape[: x.ndim - len(axes)]
         summed = numbers.reshape(math.prod(lead), -1)
         return [functools.partial(summed.dot, _filled(1.0, numbers.dtype, summed.shape[1:]), output.reshape(-1))]
     if x.is_contiguous and axes == (x.ndim - 2,) and math.prod(x.shape[-2:]) <= NUMBERS_OF_ONE_THREAD:
         if keepdim:
-            output = output.reshape(*output.shape[:-2], output.shape[-1])
+            output = output[..., 0, :]
         ones = _filled(1.0, numbers.dtype, (x.shape[-2],))
         if x.ndim == 2 and output.flags.c_contiguous:
             return [functools.partial(ones.dot, numbers, output)]
@@ -165,5 +166,5 @@ def _sum_arguments(operation: Operation) -> tuple[Value | None, tuple[int, ...],
 
 def array_of(tensor: Tensor) -> Array:
     """The tensor's memory as NumPy sees it."""
-    array: Array = tensor.numpy()
+    array: Array = tensor.detach().numpy()
     return array

@@ -81,7 +81,7 @@ class Operation:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: tuple[Value, ...]
-    """What it makes anew."""
+    """What it makes: each all of a memory of its own, or a place in memory from outside."""
     changes: tuple[Value, ...] = ()
     """Which of its arguments it changes in place."""
     draws: bool = False
@@ -96,8 +96,8 @@ class Operation:
 
     @property
     def reads(self) -> list[Value]:
-        """The values whose numbers it needs; of some it takes the shape alone."""
-        return [] if self.name in TAKES_SHAPE_ALONE else self.arguments
+        """The values whose numbers it needs; of the first one some take the shape alone."""
+        return self.arguments[1:] if self.name in TAKES_SHAPE_ALONE else self.arguments
 
     @property
     def writes(self) -> tuple[Value, ...]:
@@ -109,8 +109,8 @@ class Operation:
 
 
 TAKES_SHAPE_ALONE = {
-    "empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_tensor", "new_zeros", "ones_like",
-    "rand_like", "randint_like", "randn_like", "zeros_like",
+    "empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like", "rand_like",
+    "randint_like", "randn_like", "zeros_like",
 }  # fmt: skip
 """Functions of which the first argument says a shape, a type and a device."""
 

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from minidl_core.nn import FlatParameters
 from minidl_core.nn.saved import forget_saved
-from minidl_core.optim import Optimizer
 from minidl_core.spec.component import Component
 from minidl_core.training.capture.operations import Operation
 from minidl_core.training.capture.program import Program
 from minidl_core.training.capture.random_state import random_state, same, set_random_state
 from minidl_core.training.capture.record import Recorder
-from minidl_core.training.capture.remembered import Attribute, Remembered, fingerprint
+from minidl_core.training.capture.remembered import Attribute, Remembered, Settings, carry_over
 
 TRIES = 3
-"""How often a replay may differ from a plain run before it is given up: where a number is within rounding of a kink,
-such as that of a ReLU, it can fall on either side."""
+"""How often a replay may differ a little from a plain run before it is given up: where a number is within rounding of a
+kink, such as that of a ReLU, it can fall on either side."""
+A_LITTLE = 1e-2
+"""Of the change that a plain run makes."""
 
 log = logging.getLogger("minidl")
 
 
 class Phase:
-    """Work that is done again and again: `phase.run()`.
+    """Work that is done again and again: `phase.run()`, which is one method after the other:
 
-    The first time it is run plainly, so that all that it makes for later is there. The second run is recorded. The next
-    is run plainly and replayed, and if both give the same, to rounding, all further ones are replayed. If they do not,
-    or the recording cannot stand for all runs, the work goes on plainly, and `obstacle` says why.
+    - `_first`, a plain run, so that all that it makes for later is there;
+    - `_record`, a plain run that is watched;
+    - `_check`, a plain run and a replay of the same, until both give the same, to rounding;
+    - from then on the replay, or `_plainly` where the recording cannot stand for all runs, as `obstacle` then says.
+
+    Someone who sets an attribute of a component between runs makes it begin anew (`refresh`).
 
     Args:
-        work: what is to be done, with no arguments, on tensors that stay where they are.
-        components: all that may remember something from run to run.
+        work: what is to be done, on tensors that stay where they are.
+        components: gives all that may remember something from run to run.
+        state: the attributes that carry something over, which phases of the same components share.
         device: where the tensors are.
         threads: with how many torch computes.
         capture: False to run plainly from the beginning.
@@ -49,59 +51,78 @@ class Phase:
     def __init__(
         self,
         work: Callable[[], object],
-        components: Sequence[Component],
+        components: Callable[[], Sequence[Component]],
+        state: list[Attribute],
         device: torch.device,
         threads: int,
         capture: bool = True,
     ) -> None:
-        self.work, self.components, self.device, self.threads = work, components, device, threads
+        self.work, self.components, self.state = work, components, state
+        self.device, self.threads = device, threads
         self.run: Callable[[], object] = self._first if capture else work
         self.program: Program | None = None
         self.obstacle: str | None = None
-        self._state: list[Attribute] = []
+        self._generators: list[torch.Generator] = []
         self._results: list[Attribute] = []
+        """What a replay makes of what a plain run would assign; the tensors are the replay's."""
+        self._is_replayed = False
         self._tries = 0
-        self._assigned: list[int] = []
+        """How many checks have failed."""
+        self._settings: Settings | None = None
+        """As they were when this was recorded."""
 
     def refresh(self) -> None:
-        """Record anew where someone has assigned an attribute of a component since."""
-        if self.program is not None and self._fingerprint() != self._assigned:
+        """Begin anew where someone has set an attribute of a component; to be called when others have had a turn."""
+        if self.program is not None and (
+            self._settings is None or self._settings.differ_from(self._present_settings())
+        ):
             self.program = None
-            self.run = self._record
+            self.run = self._first
 
     def give_back(self) -> None:
-        """Let components have what a replay made in their place."""
-        for place, name, tensor in self._results:
-            place[name] = tensor.clone()
-        if self._results:
-            self._assigned = self._fingerprint()
+        """Let components have what a replay made in their place; to be called before others have a turn."""
+        for attribute in self._results if self._is_replayed else []:
+            attribute.place[attribute.name] = attribute.tensor.clone()
 
     def _first(self) -> None:
-        self.work()
+        self._is_replayed = False
+        self._plainly()
         self.run = self._record
+
+    def _plainly(self) -> None:
+        self.work()
+        carry_over(self.state)
 
     def _record(self) -> None:
         recorder = Recorder(self.device)
-        remembered = Remembered(self.components)
+        components = self.components()
+        remembered = Remembered(components)
         with recorder:
             self.work()
-        self._state, results = remembered.assigned(recorder)
-        for attribute in self._state:
-            recorder.copied(attribute.place[attribute.name], attribute.tensor)
-            attribute.carry_over()
-        if recorder.obstacle is not None:
-            self._go_on_plainly(recorder.obstacle)
+        obstacle = recorder.obstacle or remembered.obstacle()
+        state, results = remembered.assigned(recorder)
+        known = [(id(one.place), one.name) for one in self.state]
+        self.state += [one for one in state if (id(one.place), one.name) not in known]
+        moved = [one for one in self.state if one.assigned is not one.tensor]
+        if {id(one.tensor) for one in moved} & {id(one.assigned) for one in moved}:
+            obstacle = obstacle or f"tensors change places ('{moved[0].name}')"
+        for attribute in moved:
+            recorder.copied(attribute.assigned, attribute.tensor)
+        wanted = [recorder.kept(attribute.assigned) for attribute in results]
+        carry_over(self.state)
+        if obstacle is None:
+            try:
+                self.program = Program(self._to_replay(recorder), wanted, self.device, self.threads)
+                places = map(self.program.tensor, wanted)
+                self._results = [one._replace(tensor=tensor) for one, tensor in zip(results, places, strict=True)]
+            except Exception as error:  # of an operation of a kind that nobody has thought of
+                obstacle = f"{type(error).__name__}: {error}"
+        if obstacle is not None:
+            self._go_on_plainly(obstacle)
             return
-        wanted = [recorder.value(tensor) for _, _, tensor in results]
-        try:
-            self.program = Program(self._to_replay(recorder), wanted, self.device, self.threads)
-        except Exception as error:  # of an operation of a kind that nobody has thought of
-            self._go_on_plainly(f"{type(error).__name__}: {error}")
-            return
-        places = map(self.program.tensor, wanted)
-        self._results = [one._replace(tensor=tensor) for one, tensor in zip(results, places, strict=True)]
-        self._settle()
+        self._generators = recorder.generators
         self._tries = 0
+        self._settle()
         self.run = self._check
 
     def _to_replay(self, recorder: Recorder) -> list[Operation]:
@@ -112,35 +133,38 @@ class Phase:
         """A plain run and a replay of the same; the replay's results stay where they are right."""
         assert self.program is not None
         memory = self.program.written
-        before, state = [tensor.clone() for tensor in memory], random_state(self.device)
-        self._run_plainly()
-        after_plain = random_state(self.device)
-        for index, tensor in enumerate(memory):  # now `before` holds what the plain run gave
+        before, draws = [tensor.clone() for tensor in memory], random_state(self.device, self._generators)
+        self._plainly()
+        after_plain = random_state(self.device, self._generators)
+        changes = [
+            (tensor - old).norm() if tensor.is_floating_point() else None
+            for tensor, old in zip(memory, before, strict=True)
+        ]
+        for index, tensor in enumerate(memory):  # from here on `before` holds what the plain run gave
             plain = tensor.clone()
             tensor.copy_(before[index])
             before[index] = plain
-        set_random_state(self.device, state)
+        set_random_state(self.device, self._generators, draws)
         try:
             self.program.run()
-            same_draws = same(after_plain, random_state(self.device))
-            difference = "" if same_draws and all(map(agree, memory, before)) else "it gives other numbers"
+            difference = max(map(disagreement, memory, before, changes), default=0.0)
+            if not same(after_plain, random_state(self.device, self._generators)):
+                difference = math.inf
+            obstacle = "a replay is not the same as a plain run"
         except Exception as error:
-            difference = f"{type(error).__name__}: {error}"
-        if not difference:
+            difference, obstacle = math.inf, f"a replay fails ({type(error).__name__}: {error})"
+        if difference <= 1:
             self._settle()
+            self._is_replayed = True
             self.run = self._replay()
             return
         for tensor, plain in zip(memory, before, strict=True):
             tensor.copy_(plain)
-        set_random_state(self.device, after_plain)
+        set_random_state(self.device, self._generators, after_plain)
         self._tries += 1
-        if self._tries == TRIES:
-            self._go_on_plainly(f"a replay is not the same as a plain run ({difference})")
-
-    def _run_plainly(self) -> None:
-        self.work()
-        for attribute in self._state:
-            attribute.carry_over()
+        tolerance = max(torch.finfo(one.dtype).eps for one in memory if one.is_floating_point()) ** 0.5
+        if self._tries == TRIES or difference * tolerance > A_LITTLE:
+            self._go_on_plainly(obstacle)
 
     def _replay(self) -> Callable[[], object]:
         """What runs the program from now on: on a GPU a CUDA graph of it."""
@@ -154,105 +178,28 @@ class Phase:
 
     def _settle(self) -> None:
         """Let go of what the plain run left in the components."""
-        for component in self.components:
+        for component in self.components():
             forget_saved(component)
-        self._assigned = self._fingerprint()
+        self._settings = self._present_settings()
 
-    def _fingerprint(self) -> list[int]:
-        return fingerprint(self.components, self.own_numbers)
+    def _present_settings(self) -> Settings:
+        results = {(id(one.place), one.name) for one in self._results}
+        return Settings(self.components(), results, self.own_numbers)
 
     def _go_on_plainly(self, obstacle: str) -> None:
-        self.obstacle, self.program, self.run, self._results = obstacle, None, self.work, []
-        log.warning("a training step is not captured, and runs more slowly: %s", obstacle)
+        self.obstacle, self.program, self.run, self._results = obstacle, None, self._plainly, []
 
 
-class Update(Phase):
-    """An optimizer's step. Its learning rate and its number of steps are read in each replay, and not frozen."""
-
-    own_numbers = ("lr", "steps")
-
-    def __init__(self, optimizer: Optimizer, parameters: FlatParameters, threads: int, capture: bool = True) -> None:
-        device = parameters.values.device
-        super().__init__(lambda: optimizer.step(parameters), [optimizer], device, threads, capture)
-        self.optimizer: Any = optimizer
-        self.parameters = parameters
-        self._steps, self._lr = (torch.zeros((), dtype=torch.float64, device=device) for _ in range(2))
-        self._known_lr: Any = None
-        self._steps_of_one = 0
-
-    def refresh(self) -> None:
-        super().refresh()
-        self._steps.fill_(self.optimizer.steps)
-
-    def _record(self) -> None:
-        memory = [self.parameters.values, *self.optimizer.state.values()]
-        before, steps = [tensor.clone() for tensor in memory], self.optimizer.steps
-        try:
-            with self._numbers_as_tensors():
-                super()._record()
-        except Exception as error:  # of the optimizer's own code, that expects numbers
-            for tensor, old in zip(memory, before, strict=True):
-                tensor.copy_(old)
-            self._go_on_plainly(f"{self.optimizer} needs numbers for lr and steps ({type(error).__name__}: {error})")
-            self.work()
-        self._state = [attribute for attribute in self._state if attribute.name not in self.own_numbers]
-        self._steps_of_one = self.optimizer.steps - steps
-
-    def _to_replay(self, recorder: Recorder) -> list[Operation]:
-        """All, but for the counting of steps where it is for Python's sake alone."""
-        memory = recorder.value(self._steps).memory
-        count = [one for one in recorder.operations if any(value.memory is memory for value in one.arguments)]
-        return [one for one in recorder.operations if one not in count or len(count) > 1]
-
-    @contextlib.contextmanager
-    def _numbers_as_tensors(self) -> Iterator[None]:
-        steps, lr = self.optimizer.steps, getattr(self.optimizer, "lr", None)
-        self._steps.fill_(steps)
-        self.optimizer.steps = self._steps
-        if isinstance(lr, (int, float)):
-            self._lr.fill_(lr)
-            self.optimizer.lr = self._lr
-        self._known_lr = lr
-        try:
-            yield
-            steps = int(self.optimizer.steps)
-        finally:
-            self.optimizer.steps = steps
-            if lr is not None:
-                self.optimizer.lr = lr
-
-    def _run_plainly(self) -> None:
-        super()._run_plainly()
-        self._steps.fill_(self.optimizer.steps)
-
-    def _replay(self) -> Callable[[], object]:
-        program = super()._replay()
-
-        def replay() -> None:
-            if getattr(self.optimizer, "lr", None) is not self._known_lr and not self._takes_lr():
-                self._record()
-            else:
-                program()
-                self.optimizer.steps += self._steps_of_one
-
-        return replay
-
-    def _takes_lr(self) -> bool:
-        """Read a learning rate that someone has set; not where it was a number and now is a tensor, or the reverse."""
-        lr, known = self.optimizer.lr, self._known_lr
-        if not isinstance(lr, (int, float)) or not isinstance(known, (int, float)):
-            return False
-        self._lr.fill_(lr)
-        self._known_lr = lr
-        return True
-
-
-def agree(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are the same to rounding: their difference is small beside their size."""
-    if not one.is_floating_point():
-        return torch.equal(one, other)
-    difference, size = (one - other).norm(), other.norm()
+def disagreement(replayed: Tensor, plain: Tensor, change: Tensor | None) -> float:
+    """How far a replay is from a plain run: 1 is what rounding can make of the change of this size."""
+    if change is None:
+        return 0.0 if torch.equal(replayed, plain) else math.inf
+    difference, size = (replayed - plain).norm(), plain.norm()
     if not math.isfinite(difference + size):
-        same = (one == other) | (one.isnan() & other.isnan())
-        difference, size = (one - other).masked_fill(same, 0).norm(), other[other.isfinite()].norm()
-    return bool(difference <= torch.finfo(one.dtype).eps ** 0.5 * size)
+        alike = (replayed == plain) | (replayed.isnan() & plain.isnan())
+        difference = (replayed - plain).masked_fill(alike, 0).norm()
+        size = plain[plain.isfinite()].norm()
+        change = size
+    eps = torch.finfo(plain.dtype).eps
+    rounding = eps**0.5 * change + 4 * eps * size
+    return float(difference / rounding) if difference > 0 else 0.0

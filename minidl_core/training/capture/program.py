@@ -61,6 +61,8 @@ class Program:
         """Memory from outside that a run changes."""
         self.calls: list[Call] = [call for group in groups for call in self._group_calls(group)]
 
+        self._layout.spoil()
+
     def run(self) -> None:
         for call in self.calls:
             call()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,12 +15,20 @@ from torch.overrides import TorchFunctionMode
 from minidl_core.training.capture.operations import Memory, Operation, Value, replaced
 from minidl_core.training.capture.random_state import random_state, same
 
+_TORCH = Path(torch.__file__).parent
+
 ABOUT_SHAPES = {
-    "__hash__", "__len__", "can_cast", "dim", "element_size", "get_device", "is_complex", "is_contiguous",
+    "__len__", "can_cast", "dim", "element_size", "get_device", "is_complex", "is_contiguous",
     "is_floating_point", "is_same_size", "is_signed", "is_tensor", "ndimension", "nelement", "numel", "result_type",
     "size", "storage_offset", "stride", "type",
 }  # fmt: skip
 """Functions of tensors that give something else than tensors, and never look at their numbers."""
+
+
+SHAPED_BY_NUMBERS = {
+    "argwhere", "combinations", "masked_select", "nonzero", "repeat_interleave", "unique", "unique_consecutive",
+}  # fmt: skip
+"""Functions whose result has a shape that the numbers decide."""
 
 
 class Recorder(TorchFunctionMode):
@@ -35,6 +45,8 @@ class Recorder(TorchFunctionMode):
         self._device = device
         self.operations: list[Operation] = []
         self.obstacle: str | None = None
+        self.generators: list[torch.Generator] = []
+        """Those that numbers were drawn from, beside the default ones."""
         # A tensor of the step may be gone before the step ends, and another have its id.
         self._known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
         self._outside: dict[int, Memory] = {}
@@ -53,6 +65,12 @@ class Recorder(TorchFunctionMode):
         into = self.value(target)
         self.operations.append(Operation(Tensor.copy_, (into, self.value(source)), {}, (), (into,)))
 
+    def kept(self, tensor: Tensor) -> Value:
+        """Record a copy in a place of its own, that nothing else in the step has to do with."""
+        copy = Value.new(tensor.dtype, tuple(tensor.shape))
+        self.operations.append(Operation(torch.clone, (self.value(tensor),), {}, (copy,)))
+        return copy
+
     def _remember(self, tensor: Tensor, memory: Memory) -> Value:
         value = Value.of(tensor, memory)
         self._known[id(tensor)] = weakref.ref(tensor), value
@@ -63,17 +81,52 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         given = _tensors((args, kwargs))
-        versions = [tensor._version for tensor in given]
+        versions, geometries = [one._version for one in given], [_geometry(one) for one in given]
         state = random_state(self._device)
         result = function(*args, **kwargs)
         results = _tensors(result)
-        changed = [tensor for tensor, version in zip(given, versions, strict=True) if tensor._version != version]
-        if not results and not changed:
-            if given and result is not None and not _is_about_shapes(function):
-                self.obstacle = self.obstacle or f"'{function.__name__}' gives Python the numbers of a tensor"
-            return result
-        values = [self.value(tensor) for tensor in given]
-        storages = {tensor.untyped_storage()._cdata: value.memory for tensor, value in zip(given, values, strict=True)}
+        changed = [one for one, version in zip(given, versions, strict=True) if one._version != version]
+        if reason := self._reason(function, args, given, results, changed):
+            self.hinder(f"{_line_of_caller()} {reason}")
+        elif geometries != [_geometry(one) for one in given]:
+            self.hinder(f"{_line_of_caller()} changes the shape of a tensor in place ('{function.__name__}')")
+        if results or changed:
+            self._record(function, args, kwargs, results, changed, not same(state, random_state(self._device)))
+        return result
+
+    def hinder(self, obstacle: str) -> None:
+        """Say why the record cannot stand for a run of its own; the first reason stays."""
+        self.obstacle = self.obstacle or obstacle
+
+    def _reason(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        given: Sequence[Tensor],
+        results: Sequence[Tensor],
+        changed: Sequence[Tensor],
+    ) -> str | None:
+        """What a call does that a replay could not do as it should; None for nothing."""
+        name = function.__name__
+        by_mask = name == "__getitem__" and any(one.dtype in (torch.bool, torch.uint8) for one in given[1:])
+        if by_mask or (name in SHAPED_BY_NUMBERS and given) or (name == "where" and len(args) == 1):
+            return f"makes a tensor whose shape depends on numbers ('{name}')"
+        # The getter of a property, such as x.shape, is about shapes too.
+        if given and not results and not changed and name not in ABOUT_SHAPES and name != "__get__":
+            return f"gives Python the numbers of a tensor ('{name}')"
+        return None
+
+    def _record(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        results: Sequence[Tensor],
+        changed: Sequence[Tensor],
+        draws: bool,
+    ) -> None:
+        given = _tensors((args, kwargs))
+        storages = {one.untyped_storage()._cdata: self.value(one).memory for one in given}
         outputs = []
         for tensor in results:
             memory = storages.get(tensor.untyped_storage()._cdata)
@@ -81,12 +134,13 @@ class Recorder(TorchFunctionMode):
                 outputs.append(self._remember(tensor, Memory()))
             elif not any(tensor is one for one in given):
                 self._remember(tensor, memory)  # a view
-        draws = kwargs.get("generator") is not None or not same(state, random_state(self._device))
+        if kwargs.get("generator") is not None:
+            self.generators.append(kwargs["generator"])
+            draws = True
         if outputs or changed or draws:
             changes = tuple(map(self.value, changed))
             args, kwargs = replaced((args, kwargs), Tensor, self.value)
             self.operations.append(Operation(function, args, kwargs, tuple(outputs), changes, draws))
-        return result
 
 
 def _tensors(arguments: Any) -> Sequence[Tensor]:
@@ -96,6 +150,15 @@ def _tensors(arguments: Any) -> Sequence[Tensor]:
     return found
 
 
-def _is_about_shapes(function: Callable[..., Any]) -> bool:
-    # The getter of a property: x.shape, x.dtype.
-    return function.__name__ in ABOUT_SHAPES or function.__name__ == "__get__"
+def _geometry(tensor: Tensor) -> tuple[object, ...]:
+    return tensor.shape, tensor.stride(), tensor.storage_offset(), tensor.data_ptr()
+
+
+def _line_of_caller() -> str:
+    """The line of the component that calls torch: `line 40 of kinky.py`."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and (
+        frame.f_code.co_filename == __file__ or _TORCH in Path(frame.f_code.co_filename).parents
+    ):
+        frame = frame.f_back
+    return f"line {frame.f_lineno} of {Path(frame.f_code.co_filename).name}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from torch import Tensor
 
 from minidl_core.nn.saved import saved_names
@@ -21,51 +23,128 @@ class Attribute(NamedTuple):
     tensor: Tensor
     """What it is to be between steps."""
 
-    def carry_over(self) -> None:
-        """Write what a step assigned where the next will read it."""
-        self.tensor.copy_(self.place[self.name])
-        self.place[self.name] = self.tensor
+    @property
+    def assigned(self) -> Tensor:
+        """What it is now."""
+        tensor: Tensor = self.place[self.name]
+        return tensor
+
+
+def carry_over(state: Sequence[Attribute]) -> None:
+    """Write what a step assigned where the next one will read it, all at once."""
+    moved = [attribute for attribute in state if attribute.assigned is not attribute.tensor]
+    for attribute, tensor in [(attribute, attribute.assigned.clone()) for attribute in moved]:
+        attribute.tensor.copy_(tensor)
+        attribute.place[attribute.name] = attribute.tensor
 
 
 class Remembered:
     """The attributes of components as they were before a step, but for what `forward` saves for `backward`."""
 
     def __init__(self, components: Iterable[Component]) -> None:
-        self._before = [(component, place, dict(place)) for component, place in _places(components)]
+        self._random = _python_draws()
+        self._before = [(one, place, dict(place), contents) for one, place, contents in _contents_of(components)]
+
+    def obstacle(self) -> str | None:
+        """What has changed in Python since, and no tensor of its own; None for nothing."""
+        if self._random != _python_draws():
+            return "numbers are drawn that are not torch's (of Python's random, or of NumPy)"
+        now = _contents_of([component for component, place, *_ in self._before if place is vars(component)])
+        for (component, place, before, contents), (*_, present) in zip(self._before, now, strict=True):
+            for name in place:
+                if name in saved_names(type(component)) or isinstance(place[name], Tensor):
+                    continue
+                if name not in before or isinstance(before[name], Tensor) or not _same(contents[name], present[name]):
+                    return f"{component} changes its '{name}' in Python"
+        return None
 
     def assigned(self, recorder: Recorder) -> tuple[list[Attribute], list[Attribute]]:
-        """The attributes that the recorded step has assigned: those that carry something over, and mere results.
+        """The tensor attributes that the recorded step has assigned: those that carry something over, and mere results.
 
         A tensor that the step read before it assigned a new one is state: the new numbers are to be written into it.
-        One that it did not read is only a result. What is no tensor and has changed is an obstacle.
+        One that it did not read is only a result.
         """
         read = {value.memory for operation in recorder.operations for value in operation.reads}
         state, results = [], []
-        for component, place, before in self._before:
-            for name in place.keys() - saved_names(type(component)):
+        for component, place, before, _ in self._before:
+            for name in [name for name in place if name not in saved_names(type(component))]:
                 old, new = before.get(name), place[name]
-                if old is new or (type(old) is type(new) and isinstance(new, (int, float, str, tuple)) and old == new):
+                if old is new or not isinstance(new, Tensor):
                     continue
-                if not isinstance(new, Tensor):
-                    recorder.obstacle = recorder.obstacle or f"{component} changes its '{name}' in Python"
-                elif isinstance(old, Tensor) and recorder.value(old).memory in read and old.shape == new.shape:
+                if isinstance(old, Tensor) and recorder.value(old).memory in read and old.shape == new.shape:
                     state.append(Attribute(place, name, old))
                 else:
                     results.append(Attribute(place, name, new))
         return state, results
 
 
-def _places(components: Iterable[Component]) -> Iterator[tuple[Component, dict[str, Any]]]:
+class Settings:
+    """The attributes of components, to notice when someone sets one between steps."""
+
+    def __init__(
+        self, components: Iterable[Component], without: Collection[tuple[int, str]], own: Collection[str]
+    ) -> None:
+        self._found = [
+            (name, one)
+            for component, place, contents in _contents_of(components)
+            for name, one in contents.items()
+            if name not in saved_names(type(component)) and name not in own and (id(place), name) not in without
+        ]
+
+    def differ_from(self, other: Settings) -> bool:
+        return not _same(self._found, other._found)
+
+
+def _contents_of(components: Iterable[Component]) -> list[tuple[Component, dict[str, Any], dict[str, Any]]]:
+    """Each component with each place where it has attributes, and what these are, at any depth."""
+    places: list[tuple[Component, dict[str, Any]]] = []
     for component in components:
-        yield component, vars(component)
+        places.append((component, vars(component)))
         if isinstance(component, Optimizer):
-            yield component, component.state
+            places.append((component, component.state))
+    known = {id(one) for pair in places for one in pair}
+    return [
+        (component, place, {name: _contents(value, known) for name, value in place.items()})
+        for component, place in places
+    ]
 
 
-def fingerprint(components: Iterable[Component], without: Collection[str]) -> list[int]:
-    """What changes when an attribute of a component is assigned, but for those that a step itself assigns."""
-    found: list[int] = []
-    for component in components:
-        passed_over = saved_names(type(component)).union(without)
-        found += [id(value) for name, value in vars(component).items() if name not in passed_over]
-    return found
+def _contents(value: Any, known: Collection[int], depth: int = 6) -> Any:
+    """All that is within a value, in a form that does not change with it; tensors and known objects as they are."""
+    if id(value) in known or not depth:
+        return value
+    if isinstance(value, Mapping):
+        return {key: _contents(one, known, depth - 1) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_contents(one, known, depth - 1) for one in value]
+    if isinstance(value, Component):
+        kept = saved_names(type(value))
+        return {name: _contents(one, known, depth - 1) for name, one in vars(value).items() if name not in kept}
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, random.Random):
+        return value.getstate()
+    if isinstance(value, np.random.Generator):
+        return repr(value.bit_generator.state)
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two contents are the same; tensors and unknown objects where they are one."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    return isinstance(one, (int, float, complex, str, bytes)) and one == other
+
+
+def _python_draws() -> tuple[Any, ...]:
+    """The states of the generators of random numbers that are not torch's."""
+    state: Any = np.random.get_state(legacy=False)
+    return random.getstate(), state["state"]["key"].tobytes(), state["state"]["pos"]

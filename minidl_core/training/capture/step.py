@@ -14,8 +14,11 @@ from minidl_core.errors import ShapeError
 from minidl_core.losses import Loss
 from minidl_core.nn import Module
 from minidl_core.optim import Optimizer
-from minidl_core.training.capture.numpy_calls import array_of
-from minidl_core.training.capture.phase import Phase, Update
+from minidl_core.spec.component import Component
+from minidl_core.training.capture.numpy_calls import FLOATS, array_of
+from minidl_core.training.capture.phase import Phase, log
+from minidl_core.training.capture.remembered import Attribute
+from minidl_core.training.capture.update import Update
 
 
 class CapturedStep:
@@ -31,14 +34,21 @@ class CapturedStep:
     def __init__(self, model: Module, loss: Loss, optimizer: Optimizer, *, threads: int, capture: bool = True) -> None:
         self.model, self.loss = model, loss
         self.parameters = model.parameters
+        if capture and torch.is_inference_mode_enabled():  # where no one sees what is changed in place
+            log.warning("a training step is not captured, and runs more slowly: it is run in torch.inference_mode()")
+            capture = False
         self.threads, self.capture = threads, capture
-        self.update = Update(optimizer, self.parameters, threads, capture)
+        self.update = Update(optimizer, self.parameters, threads, self.capture)
+        self.state: list[Attribute] = []
+        """What layers and the loss carry over from step to step, whatever the size of the batch."""
         self._of_shape: dict[tuple[int, ...], _Gradients] = {}
+        self._last: _Gradients | None = None
+        """That of the last step, which decides what attributes are after it."""
+        self._said: set[str] = set()
 
-    @property
-    def obstacles(self) -> list[str]:
-        """Why steps run plainly that were to be captured; empty where none does."""
-        return list(dict.fromkeys(phase.obstacle for phase in self.phases() if phase.obstacle))
+    def components(self) -> list[Component]:
+        """All that may remember something, but for the optimizer."""
+        return [*self.model.layers_within().values(), self.loss]
 
     def run(self, block: Block, losses: Tensor, stop: Callable[[], bool]) -> tuple[int, bool]:
         """Take a step for each batch of a block, until `stop()`; returns how many, and whether it was stopped.
@@ -46,26 +56,46 @@ class CapturedStep:
         Args:
             losses: `[batches, *rounds]`, where the loss of each step is written.
         """
-        seen: Callable[[Tensor], Any] = array_of if block.features.device.type == "cpu" else _as_it_is
-        features, target, means = seen(block.features), seen(block.target), seen(losses)
+        in_numpy = self._is_in_numpy(block)
+        features, target, means = (
+            array_of(tensor) if in_numpy else tensor for tensor in (block.features, block.target, losses)
+        )
         done = 0
-        with np.errstate(all="ignore"):
-            for batches in block.batches:
-                gradients = self._gradients(batches.shape[1:], block)
-                for rows in seen(batches):
-                    gradients.take(features, target, rows)
-                    gradients.run()
-                    self.update.run()
-                    means[done] = gradients.seen_mean
-                    done += 1
-                    if stop():
-                        return done, True
+        try:
+            with np.errstate(all="ignore"):
+                for batches in block.batches:
+                    gradients = self._last = self._gradients(batches.shape[1:], block)
+                    for rows in array_of(batches) if in_numpy else batches:
+                        gradients.take(features, target, rows)
+                        gradients.run()
+                        self.update.run()
+                        means[done] = gradients.mean_as_taken
+                        done += 1
+                        if stop():
+                            return done, True
+        finally:
+            self._say_obstacles()
         return done, False
+
+    def _say_obstacles(self) -> None:
+        """Say, once each, why steps run plainly that were to be captured."""
+        for phase in self.phases():
+            if phase.obstacle and phase.obstacle not in self._said:
+                self._said.add(phase.obstacle)
+                log.warning("a training step is not captured, and runs more slowly: %s", phase.obstacle)
+
+    def _is_in_numpy(self, block: Block) -> bool:
+        """Whether rows are gathered by NumPy, which has not all types."""
+        return (
+            block.features.device.type == "cpu"
+            and {block.features.dtype, self.parameters.values.dtype} <= FLOATS.keys()
+        )
 
     def give_back(self) -> None:
         """Let components have what replays made in their place."""
-        for phase in self.phases():
-            phase.give_back()
+        self.update.give_back()
+        if self._last is not None:
+            self._last.give_back()
 
     def refresh(self) -> None:
         """Take note of what others have done to components since the last step."""
@@ -79,7 +109,7 @@ class CapturedStep:
     def _gradients(self, shape: tuple[int, ...], block: Block) -> _Gradients:
         """The part before the update, for batches of this shape, `[*rounds, batch]`."""
         if shape not in self._of_shape:
-            made = _GradientsOnCPU if block.features.device.type == "cpu" else _Gradients
+            made = _GradientsInNumpy if self._is_in_numpy(block) else _Gradients
             self._of_shape[shape] = made(self, shape, block)
         return self._of_shape[shape]
 
@@ -94,16 +124,15 @@ class _Gradients(Phase):
         self.target = block.target.new_empty(*shape, *block.target.shape[1:])
         self.mean = values.new_empty(step.parameters.rounds)
         """The loss of each round, `[*rounds]`."""
-        self.seen_mean: Any = self.mean
-        components = [*step.model.layers_within().values(), step.loss]
-        super().__init__(self._plain, components, values.device, step.threads, step.capture)
+        self.mean_as_taken: Any = self.mean
+        super().__init__(self._compute, step.components, step.state, values.device, step.threads, step.capture)
 
     def take(self, features: Any, target: Any, rows: Any) -> None:
         """Gather the batch's rows."""
         torch.index_select(features, 0, rows.view(-1), out=self.x.view(-1, *features.shape[1:]))
         torch.index_select(target, 0, rows.view(-1), out=self.target.view(-1, *target.shape[1:]))
 
-    def _plain(self) -> None:
+    def _compute(self) -> None:
         model, loss = self._step.model, self._step.loss
         mean = loss.forward(model.forward(self.x), self.target)
         if mean.shape != self.mean.shape:
@@ -112,18 +141,14 @@ class _Gradients(Phase):
         self.mean.copy_(mean)
 
 
-class _GradientsOnCPU(_Gradients):
+class _GradientsInNumpy(_Gradients):
     """The same, with what surrounds the replay as NumPy's calls too."""
 
     def __init__(self, step: CapturedStep, shape: tuple[int, ...], block: Block) -> None:
         super().__init__(step, shape, block)
-        self._x, self._target, self.seen_mean = array_of(self.x), array_of(self.target), array_of(self.mean)
+        self._x, self._target, self.mean_as_taken = array_of(self.x), array_of(self.target), array_of(self.mean)
 
     def take(self, features: Any, target: Any, rows: Any) -> None:
         # No row is beyond the table, so that nothing is clipped; but told so, NumPy needs no memory of its own.
         features.take(rows, 0, self._x, "clip")
         target.take(rows, 0, self._target, "clip")
-
-
-def _as_it_is(tensor: Tensor) -> Tensor:
-    return tensor

@@ -61,7 +61,12 @@ def elementwise_call(form: Elementwise, tensor: Callable[[Value], Tensor]) -> Ca
         return functools.partial(BOUNDS[form.name], x, bound, out=tensor(form.output))
     compared = next(one.dtype for one in form.inputs if isinstance(one, Value))
     computed = compared if form.output.dtype == torch.bool else form.output.dtype
-    inputs = [tensor(one) if isinstance(one, Value) else torch.tensor(one, dtype=computed) for one in form.inputs]
+    inputs = []
+    for one in form.inputs:
+        # Where tensors are of whole numbers, a fraction stays one; but torch takes no number as the first.
+        is_tensor = computed.is_floating_point or one is form.inputs[0]
+        number = torch.tensor(one, dtype=computed) if is_tensor and not isinstance(one, Value) else one
+        inputs.append(tensor(one) if isinstance(one, Value) else number)
     keywords = replaced(form.keywords, Value, tensor)
     return functools.partial(getattr(torch, form.name), *inputs, **keywords, out=tensor(form.output))
 
@@ -82,4 +87,6 @@ def _copied(call: Callable[[], Any], outputs: list[Tensor]) -> None:
     results: list[Tensor] = []
     replaced(call(), Tensor, results.append)
     for output, result in zip(outputs, results, strict=True):
+        if output.shape != result.shape:
+            raise RuntimeError(f"a result of {list(result.shape)}, where {list(output.shape)} was recorded")
         output.copy_(result)

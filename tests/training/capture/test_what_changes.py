@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
+import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -17,7 +20,7 @@ from minidl_core.nn import FlatParameters, Linear, Module, Sequential, saved
 from minidl_core.optim import SGD, Optimizer
 from minidl_core.training import fit
 
-ROWS, BATCH, EPOCHS = 24, 6, 5
+ROWS, BATCH, EPOCHS = 23, 6, 5  # the last batch of an epoch has five rows
 
 
 class Noise(Module):
@@ -37,9 +40,9 @@ class Noise(Module):
 
 
 def data(rounds: int = 1) -> Examples:
-    random = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     axes = (rounds,) if rounds > 1 else ()
-    x, t = (torch.randn(*axes, ROWS, 3, dtype=torch.float64, generator=random) for _ in range(2))
+    x, t = (torch.randn(*axes, ROWS, 3, dtype=torch.float64, generator=generator) for _ in range(2))
     return Examples(x, t)
 
 
@@ -88,10 +91,8 @@ def test_a_generator_of_its_own_is_drawn_from_anew(caplog: pytest.LogCaptureFixt
         generator = torch.Generator().manual_seed(3)
         return Noise(lambda x: torch.rand(x.shape, dtype=x.dtype, generator=generator))
 
-    captured = trained(noise())
-    # Its state is not one that a check could set back, so that a plain run and a replay draw other numbers.
-    assert any("not the same as a plain run" in message for message in caplog.messages)
-    assert captured[0].isfinite().all()
+    assert_same(trained(noise()), trained(noise(), capture=False))
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("rounds", [1, 2])
@@ -201,7 +202,7 @@ class Averaged(Warmup):
     [
         (Warmup, None),
         (Averaged, None),
-        (Rectified, "'__bool__' gives Python the numbers of a tensor"),
+        (Rectified, "test_what_changes.py gives Python the numbers of a tensor ('__bool__')"),
         (Counted, "needs numbers for lr and steps (TypeError"),
         (Decaying, "changes its 'product' in Python"),
     ],
@@ -214,7 +215,7 @@ def test_what_an_optimizer_computes_of_its_steps(
     assert (obstacle is None and caplog.messages == []) or (obstacle is not None and obstacle in caplog.text)
     plain = optimizer()
     assert_same(result, trained(optimizer=plain, capture=False))
-    assert captured.steps == plain.steps == EPOCHS * ROWS // BATCH
+    assert captured.steps == plain.steps == EPOCHS * 4
     for name, value in plain.state.items():
         torch.testing.assert_close(captured.state[name], value)
 
@@ -302,46 +303,117 @@ class InPython(Deciding):
 
 
 class Hidden(Module):
-    """One that draws numbers that are not torch's."""
+    """One that counts where no one sees it."""
 
     factor: float = saved()
-
-    def __init__(self) -> None:
-        import random
-
-        self.random = random.Random(0)
+    count = itertools.count(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        self.factor = self.random.random()
+        self.factor = 1 / next(self.count)
         return x * self.factor
 
     def backward(self, dy: Tensor) -> Tensor:
         return dy * self.factor
 
 
+class Listing(Counting):
+    """One that counts within a list."""
+
+    def __init__(self) -> None:
+        self.counts = [{"calls": 0}]
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.counts[0]["calls"] += 1
+        return x / self.counts[0]["calls"]
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy / self.counts[0]["calls"]
+
+
+class Tossing(Deciding):
+    """One that draws numbers which are not torch's."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.positive = random.random() < 0.5
+        return x if self.positive else 2 * x
+
+
+class TossingNumPy(Deciding):
+    """The same of NumPy's."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.positive = bool(np.random.rand() < 0.5)
+        return x if self.positive else 2 * x
+
+
+class TossingItsOwn(Deciding):
+    """The same of a generator of its own."""
+
+    def __init__(self) -> None:
+        self.generator = np.random.default_rng(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.positive = bool(self.generator.random() < 0.5)
+        return x if self.positive else 2 * x
+
+
+class Masking(Module):
+    """One with a tensor of as many numbers as are above 0."""
+
+    scale: Tensor = saved()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.scale = 1 + x[x > 0].sum() / 100
+        return x * self.scale.detach()
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy * self.scale
+
+
+class Turning(Module):
+    """One that turns a tensor in place, which a replay would turn again."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.clone()
+        y.transpose_(-1, -2).mul_(2)
+        return y.mT
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return 2 * dy
+
+
 @pytest.mark.parametrize(
     ("layer", "obstacle"),
     [
         (Counting, "changes its 'calls' in Python"),
-        (Deciding, "'__bool__' gives Python the numbers of a tensor"),
-        (InPython, "'numpy' gives Python the numbers of a tensor"),
+        (Deciding, "test_what_changes.py gives Python the numbers of a tensor ('__bool__')"),
+        (Listing, "changes its 'counts' in Python"),
+        (Tossing, "numbers are drawn that are not torch's"),
+        (TossingNumPy, "numbers are drawn that are not torch's"),
+        (TossingItsOwn, "changes its 'generator' in Python"),
+        (Masking, "makes a tensor whose shape depends on numbers ('__getitem__')"),
+        (Turning, "changes the shape of a tensor in place ('transpose_')"),
+        (InPython, "test_what_changes.py gives Python the numbers of a tensor ('numpy')"),
     ],
 )
 def test_a_layer_that_cannot_be_captured_runs_plainly_and_says_so(
     layer: type[Module], obstacle: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "minidl"):
+        random.seed(0)
+        np.random.seed(0)
         captured = trained(layer())
-    [message] = caplog.messages
+    message = caplog.messages[0]
     assert message.startswith("a training step is not captured, and runs more slowly: ")
     assert obstacle in message
+    random.seed(0)
+    np.random.seed(0)
     assert_same(captured, trained(layer(), capture=False))
 
 
 def test_a_frozen_number_is_found_by_the_check(caplog: pytest.LogCaptureFixture) -> None:
-    captured = trained(Hidden())
-    assert "a replay is not the same as a plain run (it gives other numbers)" in caplog.text
-    assert captured[0].isfinite().all()
+    trained(Hidden())
+    assert "a replay is not the same as a plain run" in caplog.text
 
 
 class Scaled(Module):

@@ -1,0 +1,117 @@
+"""The optimizer's part of a step."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from minidl_core.nn import FlatParameters
+from minidl_core.optim import Optimizer
+from minidl_core.training.capture.operations import Operation
+from minidl_core.training.capture.phase import Phase
+from minidl_core.training.capture.random_state import random_state, set_random_state
+from minidl_core.training.capture.record import Recorder
+
+
+class Update(Phase):
+    """An optimizer's step. Its learning rate and its number of steps are read in each replay, and not frozen."""
+
+    own_numbers = ("lr", "steps")
+
+    def __init__(self, optimizer: Optimizer, parameters: FlatParameters, threads: int, capture: bool = True) -> None:
+        device = parameters.values.device
+        super().__init__(lambda: optimizer.step(parameters), lambda: [optimizer], [], device, threads, capture)
+        self.optimizer: Any = optimizer
+        self.parameters = parameters
+        self._steps, self._lr = (torch.zeros((), dtype=torch.float64, device=device) for _ in range(2))
+        """The numbers as the recording reads them."""
+        self._known_lr: Any = None
+        """The learning rate that is in `_lr`, or that is a tensor which the recording reads itself."""
+        self._steps_of_one = 0
+        """By how much one step counts up."""
+
+    def refresh(self) -> None:
+        super().refresh()
+        self._steps.fill_(self.optimizer.steps)
+
+    def _record(self) -> None:
+        steps = self.optimizer.steps
+        undo = self._undo()
+        try:
+            with self._numbers_as_tensors():
+                super()._record()
+        except Exception as error:  # of the optimizer's own code, that expects numbers
+            undo()
+            self._go_on_plainly(f"{self.optimizer} needs numbers for lr and steps ({type(error).__name__}: {error})")
+            self._plainly()
+        self.state[:] = [attribute for attribute in self.state if attribute.name not in self.own_numbers]
+        self._steps_of_one = self.optimizer.steps - steps
+
+    def _undo(self) -> Callable[[], None]:
+        """What sets everything back that a step may have changed by now."""
+        places = [(place, dict(place)) for place in (vars(self.optimizer), self.optimizer.state)]
+        tensors = [self.parameters.values, self.parameters.grads, *self.optimizer.state.values()]
+        before, draws = [tensor.clone() for tensor in tensors], random_state(self.device, [])
+
+        def undo() -> None:
+            for place, attributes in places:
+                place.clear()
+                place.update(attributes)
+            for tensor, old in zip(tensors, before, strict=True):
+                tensor.copy_(old)
+            set_random_state(self.device, [], draws)
+
+        return undo
+
+    @contextlib.contextmanager
+    def _numbers_as_tensors(self) -> Iterator[None]:
+        steps, lr = self.optimizer.steps, getattr(self.optimizer, "lr", None)
+        is_number = isinstance(lr, (int, float))
+        self._known_lr = lr
+        self._steps.fill_(steps)
+        try:
+            self.optimizer.steps = self._steps
+            if is_number:
+                self._lr.fill_(self._known_lr)
+                self.optimizer.lr = self._lr
+            yield
+            steps = int(self.optimizer.steps)
+        finally:
+            self.optimizer.steps = steps
+            if is_number and getattr(self.optimizer, "lr", None) is self._lr:
+                self.optimizer.lr = lr
+
+    def _to_replay(self, recorder: Recorder) -> list[Operation]:
+        """All, but for the counting of steps where it is for Python's sake alone."""
+        memory = recorder.value(self._steps).memory
+        count = [one for one in recorder.operations if any(value.memory is memory for value in one.arguments)]
+        is_alone = len(count) == 1 and not count[0].outputs
+        return [one for one in recorder.operations if not is_alone or one is not count[0]]
+
+    def _plainly(self) -> None:
+        super()._plainly()
+        self._steps.fill_(self.optimizer.steps)
+
+    def _replay(self) -> Callable[[], object]:
+        program = super()._replay()
+
+        def replay() -> None:
+            if getattr(self.optimizer, "lr", None) is not self._known_lr and not self._takes_lr():
+                self._first()
+            else:
+                program()
+                self.optimizer.steps += self._steps_of_one
+
+        return replay
+
+    def _takes_lr(self) -> bool:
+        """Read a learning rate that someone has set; not where it was a number and now is a tensor, or the reverse."""
+        lr, known = self.optimizer.lr, self._known_lr
+        if not isinstance(lr, (int, float)) or not isinstance(known, (int, float)):
+            return False
+        self._lr.fill_(lr)
+        self._known_lr = lr
+        return True
