@@ -1,12 +1,11 @@
 """Where the time of a captured step goes, call by call: `python -m benchmarks.where "784-1024"`.
 
-Each call is timed on its own, so that all that it reads is in the cache, and the sum is a little less than the whole.
+Each call is timed on its own, with all that it reads in the cache.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import statistics
 import time
 from collections import defaultdict
@@ -99,16 +98,23 @@ class Breakdown:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.where", description="a captured step, call by call")
-    parser.add_argument("pattern", nargs="?", default="report, batch 100", help="workloads whose name has this")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.where",
+        description="A captured step, call by call: what is called with arrays of which shapes, the last being the "
+        "result, how often in a step, and the microseconds of all those calls together.",
+        epilog=f"The workloads: {'; '.join(workload.name for workload in WORKLOADS)}.",
+    )
+    parser.add_argument("name", nargs="?", default="report, batch 100", help="workloads with this in their name")
     parser.add_argument("--threads", type=int, default=1)
     request = parser.parse_args()
-    for workload in WORKLOADS:
-        if re.search(request.pattern, workload.name):
-            breakdown = Breakdown.of(workload, request.threads)
-            print(f"{breakdown.title}\n")
-            print_table(HEADINGS, breakdown.rows(), right=HEADINGS[1:])
-            print()
+    chosen = [workload for workload in WORKLOADS if request.name in workload.name]
+    if not chosen:
+        parser.error(f"no workload has '{request.name}' in its name")
+    for workload in chosen:
+        breakdown = Breakdown.of(workload, request.threads)
+        print(f"{breakdown.title}\n")
+        print_table(HEADINGS, breakdown.rows(), right=HEADINGS[1:])
+        print()
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ def predict(model: str, data: str, output: str | None) -> None:
     """
     from minidl_core.training import load_model
 
+    if output is not None and output.lower().endswith(".npy"):
+        raise RequestError(f"predictions are written as CSV; give a file that ends in .csv, and not '{output}'")
     rows = _predicted(load_model(model), data)
     first = next(rows)
     if output is None:

@@ -86,17 +86,17 @@ def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
         finally:
             _remove_if_empty(folder, with_parent=out is None)
         _hint(training.data, options["task"])
+        if interruption.wished and problem is None:
+            # Before the figures: whoever reads them may have been interrupted too, and be gone.
+            done = f"{training.epochs} of {options['epochs']} epochs were done"
+            click.echo(f"minidl: interrupted; {done}; the model and the figures are those of that moment", err=True)
         if as_json:
             print_json(_as_json(training, saved))
         else:
             _print(data, training, saved)
     if problem is not None:
         raise problem
-    if interruption.wished:
-        done = f"{training.epochs} of {options['epochs']} epochs were done"
-        click.echo(f"minidl: interrupted; {done}; the model and the figures are those of that moment", err=True)
-        return INTERRUPTED
-    return 0
+    return INTERRUPTED if interruption.wished else 0
 
 
 def _train(

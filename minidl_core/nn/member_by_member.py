@@ -26,11 +26,16 @@ def for_rounds(model: Module) -> Module:
         model.member_by_member = None
         log.warning("rounds are computed one after the other, which takes longer: %s takes no round axis", without[0])
         model.member_by_member = [MemberByMember(model)]
-    return model.member_by_member[0]
+    [apart] = model.member_by_member
+    assert isinstance(apart, MemberByMember)
+    apart.take_settings(model)
+    return apart
 
 
 class MemberByMember(Module):
     """A copy of a model for each of its rounds.
+
+    What layers remember beside their parameters is each member's own, and no round's is the model's.
 
     Shapes: x is `[R, N, *features]`, and each member is given its own `[N, *features]`; or `[N, F]` for all alike.
     """
@@ -44,6 +49,15 @@ class MemberByMember(Module):
                 whole = self._flat.named[name]
                 parameter.bind(whole.value[r], whole.grad[r])
             self.members.append(member)
+
+    def take_settings(self, model: Module) -> None:
+        """Take over what someone has set in the model's layers; tensors are each member's own."""
+        layers = model.layers_within()
+        for member in self.members:
+            for place, layer in member.layers_within().items():
+                for name, value in vars(layers[place]).items():
+                    if isinstance(value, (bool, int, float, str)) and name != "training":
+                        setattr(layer, name, value)
 
     def children(self) -> Iterator[tuple[str, Module]]:
         for r, member in enumerate(self.members):

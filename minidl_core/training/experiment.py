@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -140,7 +141,7 @@ def train(
         )
     )
 
-    def epoch_ended(epoch: int, losses: Tensor) -> Tensor | None:
+    def epoch_ended(epoch: int, losses: Tensor) -> Any:
         hooks.epoch_end(epoch, losses)
         return None if on_epoch is None else on_epoch(epoch, losses)
 

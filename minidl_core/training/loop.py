@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from minidl_core.data.batches import Batches
 from minidl_core.data.rounds import Examples, MappedExamples
-from minidl_core.errors import DivergedError, require
+from minidl_core.errors import DivergedError, RequestError, require
 from minidl_core.losses import Loss
 from minidl_core.nn import FlatParameters, Module
 from minidl_core.nn.member_by_member import for_rounds
@@ -19,9 +21,9 @@ from minidl_core.training.capture import CapturedStep
 from minidl_core.training.stopped import StoppedRounds
 from minidl_core.training.threads import threads_for, use_threads
 
-OnEpoch = Callable[[int, Tensor], Tensor | None]
+OnEpoch = Callable[[int, Tensor], Any]
 """Called with the number of epochs done and the last one's loss of each round, `[*rounds]`. May return which rounds are
-to stop there, `[*rounds]` of True and False."""
+to stop there: True or False for all, or one for each, `[*rounds]`."""
 
 
 def fit(
@@ -59,6 +61,7 @@ def fit(
     """
     require("epochs", epochs, epochs >= 0, "0 or greater")
     parameters = model.parameters
+    _require_lr(optimizer, parameters)
     in_rounds = for_rounds(model).train()
     encoded = examples.each(lambda part: _encoded(part, model, loss))
     batches = Batches(encoded, batch_size, seeds, parameters.rounds)
@@ -81,6 +84,7 @@ def fit(
                     break
             stopped_rounds.set_back(losses[:done])
             if error := _diverged(losses[:done], parameters.values, epoch, len(batches)):
+                step.give_back()
                 error.history = _stacked(history, parameters)
                 parameters.values.copy_(last_good)
                 raise error
@@ -89,9 +93,8 @@ def fit(
             history.append(share @ losses)
             if on_epoch is not None:
                 step.give_back()
-                to_stop = on_epoch(epoch + 1, history[-1])
-                if to_stop is not None:
-                    stopped_rounds.stop(to_stop, history[-1])
+                stopped_rounds.stop(on_epoch(epoch + 1, history[-1]), history[-1])
+                for_rounds(model)  # which takes over what was set there
                 if not in_rounds.training:  # it was evaluated there
                     in_rounds.train()
                 step.refresh()
@@ -99,6 +102,15 @@ def fit(
                 break
         step.give_back()
     return _stacked(history, parameters)
+
+
+def _require_lr(optimizer: Optimizer, parameters: FlatParameters) -> None:
+    """Raise RequestError for a learning rate that is neither a number nor one for each round."""
+    lr: Any = getattr(optimizer, "lr", 0.0)
+    shapes = [(), (*parameters.rounds, 1)]
+    if not isinstance(lr, (Real, Tensor)) or (isinstance(lr, Tensor) and tuple(lr.shape) not in shapes):
+        given = f"a tensor {list(lr.shape)}" if isinstance(lr, Tensor) else repr(lr)
+        raise RequestError(f"lr must be a number, or a tensor of one for each round, {[*shapes[1]]}; got {given}")
 
 
 def _encoded(examples: Examples, model: Module, loss: Loss) -> Examples:

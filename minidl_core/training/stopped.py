@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from minidl_core.errors import RequestError
 from minidl_core.nn import Module
+from minidl_core.nn.member_by_member import MemberByMember
 from minidl_core.nn.saved import saved_names
 from minidl_core.optim import Optimizer
 
@@ -19,44 +22,61 @@ class StoppedRounds:
         self._model, self._optimizer = model, optimizer
         self.rounds = torch.zeros(model.parameters.rounds, dtype=torch.bool)
         """Which have stopped, `[*rounds]`."""
-        self._kept: list[tuple[Tensor, Tensor]] = []
-        self._losses = model.parameters.values.new_zeros(model.parameters.rounds)
+        self._any = False
+        self._kept: list[tuple[dict[str, Any], str, Any, Tensor]] = []
+        """A place, a name in it, which of the tensor's rows, and what they were."""
+        self._values = torch.zeros_like(model.parameters.values)
+        self._losses = model.parameters.values.new_zeros(self.rounds.shape)
 
     @property
     def are_all(self) -> bool:
         """Whether no round goes on."""
-        return bool(self._kept) and bool(self.rounds.all())
+        return self._any and bool(self.rounds.all())
 
-    def stop(self, rounds: Tensor, losses: Tensor) -> None:
-        """Stop some rounds, after an epoch with these losses, `[*rounds]`; those that have stopped stay so."""
-        new = rounds.cpu() & ~self.rounds
+    def stop(self, asked: Any, losses: Tensor) -> None:
+        """Stop some rounds, after an epoch with these losses, `[*rounds]`; those that have stopped stay so.
+
+        Args:
+            asked: True or False for all, or one for each round; None for none. Raises RequestError for anything else.
+        """
+        new = self._asked(asked) & ~self.rounds
         if new.any():
-            self._losses = torch.where(new.to(losses.device), losses, self._losses)
-            self.rounds = self.rounds | new
-            self._kept = [(tensor, tensor.clone()) for tensor in self._learned()]
+            where = new.to(losses.device)
+            self._losses[where], self._values[where] = losses[where], self._model.parameters.values[where]
+            self._kept += [(place, name, rows, place[name][rows].clone()) for place, name, rows in self._learned(new)]
+            self.rounds, self._any = self.rounds | new, True
 
     def set_back(self, losses: Tensor) -> None:
         """Undo what an epoch did to stopped rounds; its losses, `[steps, *rounds]`, become that of their last one."""
-        if self._kept:
+        if self._any:
             where = self.rounds.to(losses.device)
-            for tensor, kept in self._kept:
-                tensor[where] = kept[where]
+            self._model.parameters.values[where] = self._values[where]
             losses[..., where] = self._losses[where]
+            for place, name, rows, kept in self._kept:
+                place[name][rows] = kept
 
-    def _learned(self) -> Iterator[Tensor]:
-        """All tensors with round axes that belong to the model or the optimizer: each round is one row."""
-        yield self._model.parameters.values
-        axes = self.rounds.shape
-        places: list[Mapping[str, object]] = [
-            self._optimizer.state,
-            *map(_own, self._model.layers_within().values()),
-        ]
-        for place in places:
-            for value in place.values():
-                if isinstance(value, Tensor) and value.shape[: len(axes)] == axes:
-                    yield value
+    def _asked(self, asked: Any) -> Tensor:
+        expected = f"True or False, or one of them for each round, {list(self.rounds.shape)}; or None"
+        try:
+            given = torch.as_tensor(False if asked is None else asked).cpu()
+        except (TypeError, ValueError, RuntimeError):
+            raise RequestError(f"on_epoch must return {expected}, got {asked!r}") from None
+        if given.dtype != torch.bool or given.shape not in [(), self.rounds.shape]:
+            raise RequestError(f"on_epoch must return {expected}, got {given.dtype} of shape {list(given.shape)}")
+        return given.expand(self.rounds.shape)
 
-
-def _own(layer: Module) -> Mapping[str, object]:
-    """What a layer remembers beside its parameters."""
-    return {name: value for name, value in vars(layer).items() if name not in saved_names(type(layer))}
+    def _learned(self, stopped: Tensor) -> Iterator[tuple[dict[str, Any], str, Any]]:
+        """All that is remembered of some rounds, by the optimizer and the layers: where, and which rows are theirs."""
+        axes = stopped.shape
+        layers: list[tuple[Module, Any]] = [(layer, stopped) for layer in self._model.layers_within().values()]
+        if isinstance(self._model, MemberByMember):
+            of_rounds = zip(self._model.members, stopped, strict=True)
+            layers = [(one, ...) for member, is_new in of_rounds if is_new for one in member.layers_within().values()]
+        places: list[tuple[dict[str, Any], Any]] = [(self._optimizer.state, stopped)]
+        places += [(vars(layer), rows) for layer, rows in layers]
+        saved = {name for layer, _ in layers for name in saved_names(type(layer))}
+        for place, rows in places:
+            for name, value in place.items():
+                is_theirs = isinstance(value, Tensor) and (rows is ... or value.shape[: len(axes)] == axes)
+                if is_theirs and name not in saved:
+                    yield place, name, rows

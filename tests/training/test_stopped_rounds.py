@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from minidl_core.data.rounds import Examples
-from minidl_core.errors import DivergedError
+from minidl_core.errors import DivergedError, RequestError
 from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Module, Sequential
 from minidl_core.optim import SGD, Optimizer
@@ -19,13 +19,17 @@ ROWS, BATCH, ROUNDS = 20, 6, 3
 
 
 class Running(Module):
-    """The identity, with a running mean of each round."""
+    """The identity, with a running mean of each round, kept in one of two ways."""
 
-    def __init__(self) -> None:
+    def __init__(self, way: str = "in place") -> None:
+        self.way = way
         self.mean = torch.zeros(ROUNDS, 4, dtype=torch.float64)
 
     def forward(self, x: Tensor) -> Tensor:
-        self.mean.mul_(0.9).add_(x.mean(-2), alpha=0.1)
+        if self.way == "in place":
+            self.mean.mul_(0.9).add_(x.mean(-2), alpha=0.1)
+        else:
+            self.mean = 0.9 * self.mean + 0.1 * x.mean(-2)
         return x
 
     def backward(self, dy: Tensor) -> Tensor:
@@ -33,26 +37,29 @@ class Running(Module):
 
 
 def trained(
-    epochs: int, stops: dict[int, list[bool]], lr: Any = 0.1, optimizer: str = "adam", **options: Any
+    epochs: int, stops: dict[int, Any], lr: Any = 0.1, optimizer: str = "adam", way: str = "in place", **options: Any
 ) -> tuple[Tensor, Sequential, Optimizer]:
     """A training in which some rounds stop after some epochs."""
     random = torch.Generator().manual_seed(0)
     x, t = (torch.randn(ROUNDS, ROWS, 3, dtype=torch.float64, generator=random) for _ in range(2))
-    model = Sequential(Linear(3, 4), Running(), Linear(4, 3)).initialize(range(ROUNDS), dtype=torch.float64)
+    model = Sequential(Linear(3, 4), Running(way), Linear(4, 3)).initialize(range(ROUNDS), dtype=torch.float64)
     updates = Optimizer.of(optimizer)
     updates.lr = lr  # type: ignore[attr-defined]
 
-    def on_epoch(epoch: int, _: Tensor) -> Tensor | None:
-        return torch.tensor(stops[epoch]) if epoch in stops else None
+    def on_epoch(epoch: int, _: Tensor) -> Any:
+        return stops.get(epoch)
 
     options = {"epochs": epochs, "batch_size": BATCH, "seeds": range(ROUNDS), "on_epoch": on_epoch, **options}
     return fit(model, Examples(x, t), MSE(), updates, **options), model, updates
 
 
 @pytest.mark.parametrize("capture", [True, False])
+@pytest.mark.parametrize("way", ["in place", "assigned"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_a_stopped_round_no_longer_changes_and_the_others_do_as_without_it(optimizer: str, capture: bool) -> None:
-    options = {"optimizer": optimizer, "capture": capture}
+def test_a_stopped_round_no_longer_changes_and_the_others_do_as_without_it(
+    optimizer: str, way: str, capture: bool
+) -> None:
+    options = {"optimizer": optimizer, "capture": capture, "way": way}
     history, model, updates = trained(8, {3: [False, True, False], 5: [True, False, False]}, **options)
     for r, epochs in enumerate([5, 3, 8]):
         alone, until_then, its_updates = trained(epochs, {}, **options)
@@ -78,8 +85,52 @@ def test_a_stopped_round_may_not_diverge() -> None:
     assert history.isfinite().all()
 
 
-def test_one_round_may_stop_too() -> None:
+class Alone(Running):
+    """The same without a round axis."""
+
+    takes_rounds = False
+
+    def __init__(self) -> None:
+        self.way, self.mean = "in place", torch.zeros(4, dtype=torch.float64)
+
+
+def test_rounds_that_are_computed_one_after_the_other_stop_too() -> None:
+    def run(epochs: int, stops: dict[int, Any]) -> tuple[Tensor, list[Tensor]]:
+        model = Sequential(Linear(3, 4), Alone()).initialize(range(ROUNDS), dtype=torch.float64)
+        x = torch.randn(ROWS, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        options = {"epochs": epochs, "batch_size": BATCH, "seeds": range(ROUNDS), "on_epoch": lambda e, _: stops.get(e)}
+        fit(model, Examples(x, torch.zeros(ROWS, 4, dtype=torch.float64)), MSE(), SGD(), **options)
+        [apart] = model.member_by_member or []
+        return model.parameters.values, [member.layers[1].mean for member in apart.members]  # type: ignore[attr-defined]
+
+    values, means = run(5, {2: [False, True, False]})
+    for r, epochs in enumerate([5, 2, 5]):
+        expected_values, expected_means = run(epochs, {})
+        assert torch.equal(values[r], expected_values[r])
+        assert torch.equal(means[r], expected_means[r])
+
+
+@pytest.mark.parametrize("answer", [True, torch.tensor(True), [True]])
+def test_one_round_may_stop_too(answer: Any) -> None:
     model = Sequential(Linear(3, 3)).initialize([0])
     x = torch.randn(ROWS, 3, generator=torch.Generator().manual_seed(0))
-    stop_at_two = {"on_epoch": lambda epoch, _: torch.tensor(epoch == 2)}
+    answer = torch.tensor(answer).squeeze() if isinstance(answer, list) else answer
+    stop_at_two = {"on_epoch": lambda epoch, _: answer if epoch == 2 else None}
     assert len(fit(model, Examples(x, x), MSE(), SGD(), epochs=9, batch_size=5, seeds=[0], **stop_at_two)) == 2
+
+
+def test_all_rounds_stop_at_true() -> None:
+    history, *_ = trained(9, {1: False, 3: True})
+    assert len(history) == 3
+
+
+@pytest.mark.parametrize("answer", [[True, False], "stop", 1.5, torch.zeros(ROUNDS)])
+def test_another_answer_is_refused(answer: Any) -> None:
+    with pytest.raises(RequestError, match=r"on_epoch must return True or False, or one of them for each round, \[3\]"):
+        trained(9, {1: answer})
+
+
+@pytest.mark.parametrize("lr", [torch.tensor([0.1, 0.2, 0.3]), torch.ones(2, 1), [0.1, 0.2, 0.3], "0.1"])
+def test_a_learning_rate_of_another_shape_is_refused(lr: Any) -> None:
+    with pytest.raises(RequestError, match=r"lr must be a number, or a tensor of one for each round, \[3, 1\]; got"):
+        trained(2, {}, lr=lr)

@@ -57,8 +57,8 @@ def _product_and_bias(add: Operation, operations: Sequence[Operation]) -> tuple[
         if not isinstance(y, Value) or not isinstance(bias, Value) or bias.memory.outside is None:
             continue
         uses = [one for one in operations if any(value.memory is y.memory for value in (*one.arguments, *one.outputs))]
-        is_product = len(uses) == 2 and uses[1] is add and uses[0].name in ("matmul", "__matmul__")
-        if not is_product or uses[0].kwargs or (form.output.shape, form.output.dtype) != (y.shape, bias.dtype):
+        is_product = len(uses) == 2 and uses[1] is add and uses[0].is_product
+        if not is_product or (form.output.shape, form.output.dtype) != (y.shape, bias.dtype):
             continue
         between = operations[operations.index(uses[0]) + 1 : operations.index(add)]
         if not are_changed([*uses[0].reads, bias], between):
@@ -70,7 +70,7 @@ def _join_gradients(operations: list[Operation], copy: Operation, whole: Value) 
     """Make one product of xᵀ dy and Σ dy, where their results lie one below the other, of the copy of x and ones."""
     _, x = copy.args
     for product in operations:
-        if product.name not in ("matmul", "__matmul__") or product.args[0].place != _transposed(x).place:
+        if not product.is_product or product.args[0].place != _transposed(x).place:
             continue
         if are_changed([x], operations[operations.index(copy) : operations.index(product)]):
             return

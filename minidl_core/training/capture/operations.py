@@ -103,6 +103,11 @@ class Operation:
     def writes(self) -> tuple[Value, ...]:
         return self.outputs + self.changes
 
+    @property
+    def is_product(self) -> bool:
+        """Whether it is a @ b."""
+        return self.name in ("matmul", "__matmul__") and len(self.args) == 2 and not self.kwargs
+
     def with_output(self, output: Value) -> Operation:
         """The same, made in another place."""
         return dataclasses.replace(self, outputs=(output,))

@@ -106,9 +106,9 @@ class Phase:
         moved = [one for one in self.state if one.assigned is not one.tensor]
         if {id(one.tensor) for one in moved} & {id(one.assigned) for one in moved}:
             obstacle = obstacle or f"tensors change places ('{moved[0].name}')"
+        wanted = [recorder.kept(attribute.assigned) for attribute in results]
         for attribute in moved:
             recorder.copied(attribute.assigned, attribute.tensor)
-        wanted = [recorder.kept(attribute.assigned) for attribute in results]
         carry_over(self.state)
         if obstacle is None:
             try:

@@ -107,7 +107,7 @@ class Program:
                 return elementwise_calls(form, array)
             return [elementwise_call(form, tensor)]
         calls: list[Call] | None = None
-        if self._in_numpy and operation.name in ("matmul", "__matmul__") and not operation.kwargs:
+        if self._in_numpy and operation.is_product:
             (left, right), [output] = operation.args, operation.outputs
             if takes_product(left, right, output, self._threads):
                 calls = [product_call(left, right, output, array)]

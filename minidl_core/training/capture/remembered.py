@@ -33,6 +33,10 @@ class Attribute(NamedTuple):
 def carry_over(state: Sequence[Attribute]) -> None:
     """Write what a step assigned where the next one will read it, all at once."""
     moved = [attribute for attribute in state if attribute.assigned is not attribute.tensor]
+    for attribute in moved:
+        for name, value in attribute.place.items():
+            if value is attribute.tensor:  # another name has been given what is written into now
+                attribute.place[name] = value.clone()
     for attribute, tensor in [(attribute, attribute.assigned.clone()) for attribute in moved]:
         attribute.tensor.copy_(tensor)
         attribute.place[attribute.name] = attribute.tensor

@@ -73,6 +73,9 @@ class CapturedStep:
                         done += 1
                         if stop():
                             return done, True
+        except BaseException:
+            self.give_back()
+            raise
         finally:
             self._say_obstacles()
         return done, False

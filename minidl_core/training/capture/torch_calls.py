@@ -42,7 +42,7 @@ def torch_calls(operation: Operation, tensor: Callable[[Value], Tensor]) -> list
         return [functools.partial(outputs[0].view(args[0].shape).copy_, args[0])]
     if operation.name in DRAWS:
         return [functools.partial(DRAWS[operation.name], outputs[0], generator=kwargs.get("generator"))]
-    if operation.name in ("matmul", "__matmul__") and args[0].dim() == args[1].dim() in (2, 3):
+    if operation.is_product and args[0].dim() == args[1].dim() in (2, 3):
         product = torch.mm if args[0].dim() == 2 else torch.bmm
         return [functools.partial(product, *args, out=outputs[0])]
     function = getattr(torch, operation.name, None)

@@ -16,6 +16,13 @@ from minidl_core.training.capture.random_state import random_state, set_random_s
 from minidl_core.training.capture.record import Recorder
 
 
+class _Number(torch.Tensor):
+    """A tensor of a single number, which is not found in a set or a dict where the number would be: it says so."""
+
+    __hash__ = None  # type: ignore[assignment]
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+
 class Update(Phase):
     """An optimizer's step. Its learning rate and its number of steps are read in each replay, and not frozen."""
 
@@ -73,15 +80,15 @@ class Update(Phase):
         self._known_lr = lr
         self._steps.fill_(steps)
         try:
-            self.optimizer.steps = self._steps
+            self.optimizer.steps = self._steps.as_subclass(_Number)
             if is_number:
                 self._lr.fill_(self._known_lr)
-                self.optimizer.lr = self._lr
+                self.optimizer.lr = self._lr.as_subclass(_Number)
             yield
             steps = int(self.optimizer.steps)
         finally:
             self.optimizer.steps = steps
-            if is_number and getattr(self.optimizer, "lr", None) is self._lr:
+            if is_number and isinstance(getattr(self.optimizer, "lr", None), _Number):
                 self.optimizer.lr = lr
 
     def _to_replay(self, recorder: Recorder) -> list[Operation]:
