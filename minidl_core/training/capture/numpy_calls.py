@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from minidl_core.training.capture.elementwise import COMPARISONS, UFUNCS, Elementwise
-from minidl_core.training.capture.operations import Operation, Value
+from minidl_core.training.capture.operations import Call, Operation, Value
 
-Call = Callable[[], object]
 Array = NDArray[np.generic]
 
 SMALL_PRODUCT = 2**18

@@ -11,6 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+Call = Callable[..., object]
+"""What is left of an operation: a function with all that it is given."""
+
 
 @dataclass(eq=False)
 class Memory:

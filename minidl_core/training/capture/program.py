@@ -14,7 +14,6 @@ from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.memory import Layout
 from minidl_core.training.capture.numpy_calls import (
     Array,
-    Call,
     array_of,
     copy_call,
     elementwise_calls,
@@ -24,7 +23,7 @@ from minidl_core.training.capture.numpy_calls import (
     takes_elementwise,
     takes_product,
 )
-from minidl_core.training.capture.operations import Operation, Value, replaced
+from minidl_core.training.capture.operations import Call, Operation, Value, replaced
 from minidl_core.training.capture.simplify import constants, with_factors_joined, with_results_in_place, without_dead
 from minidl_core.training.capture.torch_calls import elementwise_call, torch_calls
 

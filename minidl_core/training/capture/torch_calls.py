@@ -10,9 +10,7 @@ import torch
 from torch import Tensor
 
 from minidl_core.training.capture.elementwise import Elementwise
-from minidl_core.training.capture.operations import Operation, Value, replaced
-
-Call = Callable[..., object]
+from minidl_core.training.capture.operations import Call, Operation, Value, replaced
 
 COPIES = {
     "bool", "clone", "contiguous", "double", "flatten", "float", "half", "int", "long", "reshape", "to", "type",
