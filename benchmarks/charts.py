@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.bars import BARS
 from benchmarks.compare import Comparison
-from benchmarks.peers import COMPILE, EAGER, FUNC, JAX, MINIDL, SKLEARN
+from benchmarks.peers import COMPILE, EAGER, FUNC, JAX, JAX_WHOLE, MINIDL, SKLEARN
 from benchmarks.results import Results
 
 # Okabe and Ito 2008: told apart by all kinds of colour vision; each has a marker of its own besides.
@@ -18,6 +18,7 @@ LOOKS = {
     COMPILE: ("#CC79A7", "^"),
     FUNC: ("#56B4E9", "v"),
     JAX: ("#0072B2", "D"),
+    JAX_WHOLE: ("#E69F00", "d"),
     SKLEARN: ("#009E73", "P"),
 }
 TITLES = {"rounds": "rounds at once", "width": "width of two hidden layers", "rows": "rows of the table"}
@@ -49,7 +50,7 @@ def _ratios(results: Results, folder: Path, pyplot: Any) -> None:
         for place, peer in enumerate(peer for peer in LOOKS if peer != MINIDL):
             if ratio := comparison.ratio(comparison.best(peer)):
                 colour, marker = LOOKS[peer]
-                height = row + 0.26 - 0.13 * place
+                height = row + 0.3 - 0.12 * place
                 axes.plot([ratio.low, ratio.high], [height, height], color=colour, linewidth=1.2)
                 label = None if peer in labelled else peer
                 axes.plot(ratio.median, height, marker, color=colour, markersize=5, label=label)
@@ -69,7 +70,7 @@ def _ratios(results: Results, folder: Path, pyplot: Any) -> None:
     axes.grid(axis="x", color="#DDDDDD")
     axes.set_axisbelow(True)
     axes.set_xlabel("time of the peer / time of minidl, one thread: right of 1 minidl is faster; tall ticks: at least")
-    figure.legend(loc="outside lower center", ncols=5, frameon=False)
+    figure.legend(loc="outside lower center", ncols=6, frameon=False)
     figure.savefig(folder / "ratios.svg", **PAPER)
     pyplot.close(figure)
 

@@ -35,7 +35,8 @@ class Contestant:
 
 
 MINIDL, PLAIN, EAGER = "minidl", "minidl, capture=False", "PyTorch eager"
-COMPILE, FUNC, JAX, SKLEARN = "torch.compile", "torch.func", "JAX", "scikit-learn"
+COMPILE, FUNC, SKLEARN = "torch.compile", "torch.func", "scikit-learn"
+JAX, JAX_WHOLE = "JAX", "JAX, one call"
 
 CONTESTANTS = (
     Contestant("minidl", MINIDL, "minidl_peer:Minidl"),
@@ -46,7 +47,7 @@ CONTESTANTS = (
     Contestant("torch.compile", COMPILE, "compiled:Compiled"),
     Contestant("torch.func", FUNC, "ensembled:Ensembled", only_rounds=True),
     Contestant("JAX, a call an epoch", JAX, "jax_peer:EpochCalls"),
-    Contestant("JAX, one call", JAX, "jax_peer:OneCall"),
+    Contestant("JAX, one call", JAX_WHOLE, "jax_peer:OneCall"),
     Contestant("scikit-learn", SKLEARN, "sklearn_peer:Sklearn", rounds=False),
 )
 PEERS = tuple(dict.fromkeys(contestant.peer for contestant in CONTESTANTS))

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks import page
 from benchmarks.bars import BARS, MEMORY_BARS
 from benchmarks.compare import Comparison, Result, Spread
-from benchmarks.peers import COMPILE, CONTESTANTS, EAGER, JAX, MINIDL, Contestant
+from benchmarks.peers import COMPILE, CONTESTANTS, EAGER, JAX, JAX_WHOLE, MINIDL, Contestant
 from benchmarks.peers.peer import NotAvailableError, Peer
 from benchmarks.problem import Problem
 from benchmarks.results import Results
@@ -52,7 +52,7 @@ def cases() -> Iterator[object]:
     for contestant in CONTESTANTS[1:]:
         for workload in SMALL:
             if contestant.trains(workload):
-                marks = [pytest.mark.slow] if contestant.peer in (COMPILE, JAX) else []
+                marks = [pytest.mark.slow] if contestant.peer in (COMPILE, JAX, JAX_WHOLE) else []
                 name = f"{contestant.name}-{workload.optimizer}-{workload.rounds}"
                 yield pytest.param(contestant, workload, marks=marks, id=name)
 
