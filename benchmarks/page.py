@@ -46,9 +46,8 @@ train once before their time counts.
 - **torch.compile** compiles forward, backward and update as one graph, without breaks, for fixed shapes, with the
   wrapper in C++. What it took to compile is in the last table and in no ratio.
 - **torch.func** trains rounds at once by `vmap` of `grad_and_value`, and updates them with the fused optimizer.
-- **JAX** has its steps in `jit`, an epoch of them in `lax.scan`, rounds in `vmap`, parameters donated. `JAX, one call` has
-  all epochs in one call, of which nothing can be seen before its end: no loss, no interruption. What compilation took
-  is in no ratio.
+- **JAX** has its steps in `jit`, an epoch of them in `lax.scan`, rounds in `vmap`, parameters donated. `JAX, one call`
+  has all epochs in one call, of which nothing can be seen before its end. Compilation is in no ratio.
 - **scikit-learn** draws its own weights and batches, and has one activation for all hidden layers: tanh in the
   report's network, where the others have relu, tanh, sigmoid. Its losses are therefore others; the sizes, the number
   of steps, the learning rate and the kind of update are the same, without momentum, weight decay or early stopping.
