@@ -23,8 +23,11 @@ Array = NDArray[np.generic]
 
 SMALL_PRODUCT = 2**18
 """Multiplications, a few microseconds of them."""
-NUMBERS_OF_ONE_THREAD = 2**15
-"""Below which torch computes elementwise functions with one thread too (its grain size)."""
+NUMBERS_WORTH_THREADS = 2**19
+MULTIPLICATIONS_WORTH_THREADS = 2**24
+"""From which on torch with several threads is faster than NumPy with one, elementwise and in products."""
+FEW_NUMBERS = 2**15
+"""Of an array that costs nothing to be kept whole, 128 KB of float32."""
 FLOATS: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 EXTREMES = ("maximum", "minimum")
 """Of which NumPy's vector loops take two arrays, and no single number; and whose output must be named."""
@@ -35,7 +38,7 @@ def takes_elementwise(form: Elementwise, threads: int) -> bool:
     values = [one for one in form.inputs if isinstance(one, Value)]
     if form.keywords or any(value.shape not in ((), form.output.shape) for value in values):
         return False  # NumPy would take memory to broadcast, and time
-    if form.name in EXTREMES and len(values) == 1 and form.output.size >= NUMBERS_OF_ONE_THREAD:
+    if form.name in EXTREMES and len(values) == 1 and form.output.size >= FEW_NUMBERS:
         return False
     whole = {value.dtype for value in values if value.shape or not form.output.shape}
     numbers = {value.dtype for value in values if not value.shape}
@@ -46,7 +49,7 @@ def takes_elementwise(form: Elementwise, threads: int) -> bool:
         len(computed) == 1
         and (computed | numbers) <= FLOATS.keys()
         and right_output
-        and (threads == 1 or form.output.size < NUMBERS_OF_ONE_THREAD)
+        and (threads == 1 or form.output.size < NUMBERS_WORTH_THREADS)
     )
 
 
@@ -96,7 +99,7 @@ def takes_product(left: Value, right: Value, output: Value, threads: int) -> boo
     if min(left.ndim, right.ndim) < 2 or not {left.dtype, right.dtype} == {output.dtype} <= FLOATS.keys():
         return False
     if threads > 1:
-        return output.size * left.shape[-1] <= SMALL_PRODUCT
+        return output.size * left.shape[-1] < MULTIPLICATIONS_WORTH_THREADS
     return right.stride[-1] == 1 or is_small_product(left, right)
 
 
@@ -125,23 +128,23 @@ def _copy(target: Array, source: Array) -> Call:
 def takes_copy(target: Value, source: object) -> bool:
     """Whether NumPy copies the numbers as torch does, and sooner."""
     alike = isinstance(source, Value) and source.dtype == target.dtype in FLOATS and source.shape == target.shape
-    return alike and target.size < NUMBERS_OF_ONE_THREAD
+    return alike and target.size < FEW_NUMBERS
 
 
 def sum_calls(operation: Operation, array: Callable[[Value], Array], threads: int) -> list[Call] | None:
     """x.sum(axes); a sum over rows is a product with ones, for which NumPy has the faster loop."""
     x, axes, keepdim = _sum_arguments(operation)
-    if x is None or not x.size or (threads > 1 and x.size >= NUMBERS_OF_ONE_THREAD):
+    if x is None or not x.size or (threads > 1 and x.size >= NUMBERS_WORTH_THREADS):
         return None
     if x.dtype not in FLOATS or operation.outputs[0].dtype != x.dtype:
         return None
     numbers, output = array(x), array(operation.outputs[0])
     trailing = axes == tuple(range(x.ndim - len(axes), x.ndim))
-    if trailing and x.is_contiguous and operation.outputs[0].is_contiguous and x.size <= NUMBERS_OF_ONE_THREAD:
+    if trailing and x.is_contiguous and operation.outputs[0].is_contiguous and x.size <= FEW_NUMBERS:
         lead = x.shape[: x.ndim - len(axes)]
         summed = numbers.reshape(math.prod(lead), -1)
         return [functools.partial(summed.dot, _filled(1.0, numbers.dtype, summed.shape[1:]), output.reshape(-1))]
-    if x.is_contiguous and axes == (x.ndim - 2,) and math.prod(x.shape[-2:]) <= NUMBERS_OF_ONE_THREAD:
+    if x.is_contiguous and axes == (x.ndim - 2,) and math.prod(x.shape[-2:]) <= FEW_NUMBERS:
         if keepdim:
             output = output[..., 0, :]
         ones = _filled(1.0, numbers.dtype, (x.shape[-2],))

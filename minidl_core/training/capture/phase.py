@@ -136,10 +136,7 @@ class Phase:
         before, draws = [tensor.clone() for tensor in memory], random_state(self.device, self._generators)
         self._plainly()
         after_plain = random_state(self.device, self._generators)
-        changes = [
-            (tensor - old).norm() if tensor.is_floating_point() else None
-            for tensor, old in zip(memory, before, strict=True)
-        ]
+        sizes = [self._size(tensor, old) for tensor, old in zip(memory, before, strict=True)]
         for index, tensor in enumerate(memory):  # from here on `before` holds what the plain run gave
             plain = tensor.clone()
             tensor.copy_(before[index])
@@ -147,7 +144,7 @@ class Phase:
         set_random_state(self.device, self._generators, draws)
         try:
             self.program.run()
-            difference = max(map(disagreement, memory, before, changes), default=0.0)
+            difference = max(map(disagreement, memory, before, sizes), default=0.0)
             if not same(after_plain, random_state(self.device, self._generators)):
                 difference = math.inf
             obstacle = "a replay is not the same as a plain run"
@@ -165,6 +162,10 @@ class Phase:
         tolerance = max(torch.finfo(one.dtype).eps for one in memory if one.is_floating_point()) ** 0.5
         if self._tries == TRIES or difference * tolerance > A_LITTLE:
             self._go_on_plainly(obstacle)
+
+    def _size(self, plain: Tensor, before: Tensor) -> Tensor:
+        """What rounding is measured by, of a tensor that was something else before."""
+        return plain.norm() if plain.is_floating_point() else plain
 
     def _replay(self) -> Callable[[], object]:
         """What runs the program from now on: on a GPU a CUDA graph of it."""
@@ -190,16 +191,14 @@ class Phase:
         self.obstacle, self.program, self.run, self._results = obstacle, None, self._plainly, []
 
 
-def disagreement(replayed: Tensor, plain: Tensor, change: Tensor | None) -> float:
-    """How far a replay is from a plain run: 1 is what rounding can make of the change of this size."""
-    if change is None:
+def disagreement(replayed: Tensor, plain: Tensor, size: Tensor) -> float:
+    """How far a replay is from a plain run: 1 is what rounding can make where numbers are of this size."""
+    if not plain.is_floating_point():
         return 0.0 if torch.equal(replayed, plain) else math.inf
-    difference, size = (replayed - plain).norm(), plain.norm()
-    if not math.isfinite(difference + size):
+    difference, whole = (replayed - plain).norm(), plain.norm()
+    if not math.isfinite(difference + whole):
         alike = (replayed == plain) | (replayed.isnan() & plain.isnan())
         difference = (replayed - plain).masked_fill(alike, 0).norm()
-        size = plain[plain.isfinite()].norm()
-        change = size
+        size = whole = plain[plain.isfinite()].norm()
     eps = torch.finfo(plain.dtype).eps
-    rounding = eps**0.5 * change + 4 * eps * size
-    return float(difference / rounding) if difference > 0 else 0.0
+    return float(difference / (eps**0.5 * size + 4 * eps * whole)) if difference > 0 else 0.0

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from minidl_core.nn import FlatParameters
 from minidl_core.optim import Optimizer
@@ -101,6 +102,10 @@ class Update(Phase):
     def _plainly(self) -> None:
         super()._plainly()
         self._steps.fill_(self.optimizer.steps)
+
+    def _size(self, plain: Tensor, before: Tensor) -> Tensor:
+        """That of the change: an optimizer moves large numbers by little, and a wrong step is as little."""
+        return (plain - before).norm() if plain.is_floating_point() else plain
 
     def _replay(self) -> Callable[[], object]:
         program = super()._replay()

@@ -27,7 +27,7 @@ ROWS, BATCH, EPOCHS, FEATURES, OUTPUTS = 23, 5, 4, 3, 4  # the last batch of an 
 
 def named(name: str) -> Any:
     """A component of a plugin."""
-    return pytest.param(name, marks=needs(name))
+    return pytest.param(name, marks=needs(name.partition("(")[0]))
 
 
 def of_kind(kind: str) -> list[Any]:
@@ -164,3 +164,22 @@ def test_without_numpy_as_on_a_gpu(loss: str, optimizer: str, rounds: int, monke
 
     monkeypatch.setattr(phase, "Program", functools.partial(Program, numpy=False))
     assert_same(run(True), run(False))
+
+
+@pytest.mark.usefixtures("nothing_runs_plainly")
+@pytest.mark.parametrize("optimizer", ["sgd(lr=0.1)", "sgd(lr=0.0001)", named("adam"), named("rmsprop")])
+@pytest.mark.parametrize(
+    ("model", "rows", "batch"),
+    [
+        ("linear(3,25)-relu-linear(25,25)-tanh-linear(25,25)-sigmoid-linear(25,4)", 300, 300),
+        ("linear(3,25)-relu-linear(25,25)-tanh-linear(25,25)-sigmoid-linear(25,4)", 300, 7),
+        ("linear(3,400)-relu-linear(400,400)-relu-linear(400,4)", 300, 100),
+    ],
+)
+def test_float32_is_captured_however_little_a_step_changes(model: str, rows: int, batch: int, optimizer: str) -> None:
+    built = build_model(model).initialize([0])
+    random = torch.Generator().manual_seed(0)
+    x, target = torch.randn(rows, 3, generator=random), torch.rand(rows, 4, generator=random)
+    updates: Optimizer = build_component("optimizer", optimizer)
+    history = fit(built, Examples(x, target), Loss.of("mse"), updates, epochs=8, batch_size=batch, seeds=[0])
+    assert history.isfinite().all()
