@@ -17,7 +17,7 @@ from minidl_core.training.capture.random_state import random_state, same, set_ra
 from minidl_core.training.capture.record import Recorder
 from minidl_core.training.capture.remembered import Attribute, Remembered, Settings, carry_over
 
-TRIES = 3
+TRIES = 10
 """How often a replay may differ a little from a plain run before it is given up: where a number is within rounding of a
 kink, such as that of a ReLU, it can fall on either side."""
 A_LITTLE = 1e-2
