@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -37,7 +37,8 @@ class StoppedRounds:
         """Stop some rounds, after an epoch with these losses, `[*rounds]`; those that have stopped stay so.
 
         Args:
-            asked: True or False for all, or one for each round; None for none. Raises RequestError for anything else.
+            asked: True or False for all, or one for each round. Raises RequestError for a tensor or a list of anything
+                else; what is neither asks for nothing.
         """
         new = self._asked(asked) & ~self.rounds
         if new.any():
@@ -57,8 +58,10 @@ class StoppedRounds:
 
     def _asked(self, asked: Any) -> Tensor:
         expected = f"True or False, or one of them for each round, {list(self.rounds.shape)}; or None"
+        if not isinstance(asked, (bool, Tensor, Sequence)) or isinstance(asked, str):
+            asked = False  # what a callback happens to return, and nothing that is asked
         try:
-            given = torch.as_tensor(False if asked is None else asked).cpu()
+            given = torch.as_tensor(asked).cpu()
         except (TypeError, ValueError, RuntimeError):
             raise RequestError(f"on_epoch must return {expected}, got {asked!r}") from None
         if given.dtype != torch.bool or given.shape not in [(), self.rounds.shape]:

@@ -125,7 +125,13 @@ def test_all_rounds_stop_at_true() -> None:
     assert len(history) == 3
 
 
-@pytest.mark.parametrize("answer", [[True, False], "stop", 1.5, torch.zeros(ROUNDS)])
+@pytest.mark.parametrize("answer", [None, 0, 1, "stop", 1.5])
+def test_what_a_callback_happens_to_return_stops_nothing(answer: Any) -> None:
+    history, *_ = trained(3, {1: answer})
+    assert len(history) == 3
+
+
+@pytest.mark.parametrize("answer", [[True, False], [1, 0, 0], [[True], [1, 2]], torch.zeros(ROUNDS)])
 def test_another_answer_is_refused(answer: Any) -> None:
     with pytest.raises(RequestError, match=r"on_epoch must return True or False, or one of them for each round, \[3\]"):
         trained(9, {1: answer})

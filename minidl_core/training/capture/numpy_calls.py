@@ -26,6 +26,8 @@ SMALL_PRODUCT = 2**18
 NUMBERS_WORTH_THREADS = 2**19
 MULTIPLICATIONS_WORTH_THREADS = 2**24
 """From which on torch with several threads is faster than NumPy with one, elementwise and in products."""
+Scratch = dict[tuple[np.dtype[Any], tuple[int, ...]], Array]
+"""Of one program: each is read by the call after the one that writes it, and by no other."""
 FEW_NUMBERS = 2**15
 """Of an array that costs nothing to be kept whole, 128 KB of float32."""
 FLOATS: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
@@ -53,7 +55,7 @@ def takes_elementwise(form: Elementwise, threads: int) -> bool:
     )
 
 
-def elementwise_calls(form: Elementwise, array: Callable[[Value], Array]) -> list[Call]:
+def elementwise_calls(form: Elementwise, array: Callable[[Value], Array], scratch: Scratch) -> list[Call]:
     """Calls of a ufunc. A number within is an array too, which costs NumPy less to take."""
     values = [one for one in form.inputs if isinstance(one, Value) and one.dtype != torch.bool]
     computed = FLOATS[max(values, key=lambda value: value.ndim).dtype]
@@ -62,7 +64,7 @@ def elementwise_calls(form: Elementwise, array: Callable[[Value], Array]) -> lis
     for one in form.inputs:
         if isinstance(one, Value) and one.dtype == torch.bool:
             # A copy as numbers and a product of numbers take less time than a product with truth values.
-            numbers = _scratch(computed, array(one).shape)
+            numbers = scratch.setdefault((computed, array(one).shape), np.empty(array(one).shape, computed))
             calls.append(_copy(numbers, array(one)))
             inputs.append(numbers)
             continue
@@ -83,12 +85,6 @@ def elementwise_calls(form: Elementwise, array: Callable[[Value], Array]) -> lis
 def _filled(number: float, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> Array:
     """Read by calls, and never written."""
     return np.full(shape, number, dtype)
-
-
-@functools.lru_cache(64)
-def _scratch(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> Array:
-    """Read by the call after the one that writes it, and by no other."""
-    return np.empty(shape, dtype)
 
 
 def takes_product(left: Value, right: Value, output: Value, threads: int) -> bool:

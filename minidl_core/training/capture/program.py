@@ -14,6 +14,7 @@ from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.memory import Layout
 from minidl_core.training.capture.numpy_calls import (
     Array,
+    Scratch,
     array_of,
     copy_call,
     elementwise_calls,
@@ -54,6 +55,7 @@ class Program:
         _make(once)
         always = with_bias_in_product(always, threads, self._in_numpy)
         groups = grouped(always, threads) if self._in_numpy else [Group((operation,)) for operation in always]
+        self._scratch: Scratch = {}
         self._layout = Layout(groups, wanted, device)
         self.operations = always
         self.written = self._outside(always)
@@ -103,7 +105,7 @@ class Program:
         form = elementwise(operation)
         if form is not None:
             if self._in_numpy and takes_elementwise(form, self._threads):
-                return elementwise_calls(form, array)
+                return elementwise_calls(form, array, self._scratch)
             return [elementwise_call(form, tensor)]
         calls: list[Call] | None = None
         if self._in_numpy and operation.is_product:

@@ -7,6 +7,7 @@ import logging
 import math
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from minidl_core.data.rounds import Examples
 from minidl_core.losses import MSE
 from minidl_core.nn import FlatParameters, Linear, Module, Sequential, saved
 from minidl_core.optim import SGD, Optimizer
+from minidl_core.spec import build_model
 from minidl_core.training import fit
 
 ROWS, BATCH, EPOCHS = 23, 6, 5  # the last batch of an epoch has five rows
@@ -506,3 +508,18 @@ def test_a_bias_is_not_joined_to_a_product_whose_input_changes(threads: int) -> 
     layers = [Meddling(4, 4), Meddling(4, 4)]
     captured = trained(layers[0], threads=threads)
     assert_same(captured, trained(layers[1], threads=threads, capture=False))
+
+
+def test_two_trainings_in_threads_do_not_mix() -> None:
+    layers = "relu", "relu"
+    alone = [trained_by_spec(layer, seed) for seed, layer in enumerate(layers)]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(trained_by_spec, layers, range(2)))
+    for one, other in zip(together, alone, strict=True):
+        assert_same(one, other)
+
+
+def trained_by_spec(layer: str, seed: int) -> tuple[Tensor, Tensor]:
+    model = build_model(f"linear(3,40)-{layer}-linear(40,3)").initialize([seed], dtype=torch.float64)
+    history = fit(model, data(), MSE(), SGD(0.1), epochs=60, batch_size=BATCH, seeds=[seed])
+    return history, model.parameters.values
