@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,12 @@ def threads_for(operations: int) -> int:
     return 1 if operations < SMALL_STEP else torch.get_num_threads()
 
 
+@functools.cache
+def _products_of_numpy() -> ThreadpoolController:
+    """The library that NumPy computes products with; to find it takes milliseconds."""
+    return ThreadpoolController().select(user_api="blas")
+
+
 @contextmanager
 def use_threads(threads: int) -> Iterator[None]:
     """Compute with so many threads, and afterwards with as many as before."""
@@ -33,7 +40,7 @@ def use_threads(threads: int) -> Iterator[None]:
     torch.set_num_threads(threads)
     try:
         # NumPy's products have a library and threads of their own, which would wait for torch's, and these for them.
-        with ThreadpoolController().select(user_api="blas").limit(limits=1):
+        with _products_of_numpy().limit(limits=1):
             yield
     finally:
         torch.set_num_threads(before)
