@@ -6,6 +6,7 @@ Each call is timed on its own, with all that it reads in the cache.
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import time
 from collections import defaultdict
@@ -54,10 +55,10 @@ def microseconds(call: Callable[[], object]) -> float:
     return statistics.median(measured) * 1e6
 
 
-def described(call: Callable[..., object]) -> str:
+def described(call: functools.partial[object]) -> str:
     """The function's name, and the shapes that it is given."""
-    name = getattr(call.func, "__name__", str(call.func))  # type: ignore[attr-defined]
-    arguments = [*call.args, *call.keywords.values()]  # type: ignore[attr-defined]
+    name = getattr(call.func, "__name__", str(call.func))
+    arguments = [*call.args, *call.keywords.values()]
     shapes = ["x".join(map(str, one.shape)) or "1" for one in arguments if hasattr(one, "shape")]
     return f"{name}({', '.join(shapes)})"
 

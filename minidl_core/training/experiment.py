@@ -159,7 +159,7 @@ def train(
             seeds=seeds,
             threads=threads,
             capture=capture,
-            on_epoch=epoch_ended,
+            on_epoch=epoch_ended if hooks.listening or on_epoch is not None else None,
             stop=stop,
         )
         training = finished(history, time.perf_counter() - start)

@@ -94,7 +94,8 @@ def fit(
             if on_epoch is not None:
                 step.give_back()
                 stopped_rounds.stop(on_epoch(epoch + 1, history[-1]), history[-1])
-                for_rounds(model)  # which takes over what was set there
+                if in_rounds is not model:
+                    for_rounds(model)  # which takes over what was set there
                 if not in_rounds.training:  # it was evaluated there
                     in_rounds.train()
                 step.refresh()

@@ -15,7 +15,7 @@ import torch
 
 from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.numpy_calls import is_small_product, takes_product
-from minidl_core.training.capture.operations import Memory, Operation, Value, are_changed
+from minidl_core.training.capture.operations import Memory, Operation, Value, are_changed, uses_of
 
 
 def with_bias_in_product(operations: Sequence[Operation], threads: int, numpy: bool) -> list[Operation]:
@@ -56,7 +56,7 @@ def _product_and_bias(add: Operation, operations: Sequence[Operation]) -> tuple[
     for y, bias in (form.inputs, form.inputs[::-1]):
         if not isinstance(y, Value) or not isinstance(bias, Value) or bias.memory.outside is None:
             continue
-        uses = [one for one in operations if any(value.memory is y.memory for value in (*one.arguments, *one.outputs))]
+        uses = uses_of(y, operations)
         is_product = len(uses) == 2 and uses[1] is add and uses[0].is_product
         if not is_product or (form.output.shape, form.output.dtype) != (y.shape, bias.dtype):
             continue

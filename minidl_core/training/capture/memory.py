@@ -60,13 +60,10 @@ class Layout:
         return self._tensors[value.place]
 
     def _made(self, value: Value) -> Tensor:
-        outside = value.memory.outside
-        if outside is None:
-            place = self._places[value.memory]
-            whole = self._arena[place.start : place.start + place.size].view(value.dtype)
-        else:
-            whole = torch.empty(0, dtype=value.dtype, device=outside.device)
-            whole.set_(outside.untyped_storage())
+        if value.memory.outside is not None:
+            return value.tensor_outside()
+        place = self._places[value.memory]
+        whole = self._arena[place.start : place.start + place.size].view(value.dtype)
         return whole.as_strided(value.shape, value.stride, whole.storage_offset() + value.offset)
 
     def part(self, value: Value, block: slice) -> Tensor:

@@ -50,6 +50,13 @@ class Value:
         """What two values have in common that are the same numbers."""
         return self.memory, self.dtype, self.shape, self.stride, self.offset
 
+    def tensor_outside(self) -> torch.Tensor:
+        """The tensor that a value in memory from outside is."""
+        assert self.memory.outside is not None
+        whole = torch.empty(0, dtype=self.dtype, device=self.memory.outside.device)
+        whole.set_(self.memory.outside.untyped_storage())
+        return whole.as_strided(self.shape, self.stride, self.offset)
+
     @property
     def ndim(self) -> int:
         return len(self.shape)
@@ -121,6 +128,11 @@ TAKES_SHAPE_ALONE = {
     "randint_like", "randn_like", "zeros_like",
 }  # fmt: skip
 """Functions of which the first argument says a shape, a type and a device."""
+
+
+def uses_of(value: Value, operations: Iterable[Operation]) -> list[Operation]:
+    """The operations that have to do with the memory of a value."""
+    return [one for one in operations if any(other.memory is value.memory for other in (*one.arguments, *one.outputs))]
 
 
 def are_changed(values: Iterable[Value], operations: Iterable[Operation]) -> bool:

@@ -61,7 +61,6 @@ class Program:
         self.written = self._outside(always)
         """Memory from outside that a run changes."""
         self.calls: list[Call] = [call for group in groups for call in self._group_calls(group)]
-
         self._layout.spoil()
 
     def run(self) -> None:
@@ -112,7 +111,7 @@ class Program:
             (left, right), [output] = operation.args, operation.outputs
             if takes_product(left, right, output, self._threads):
                 calls = [product_call(left, right, output, array)]
-        elif self._in_numpy and operation.name == "copy_" and takes_copy(*operation.args):
+        elif self._in_numpy and operation.name == "copy_" and len(operation.args) == 2 and takes_copy(*operation.args):
             target, source = operation.args
             calls = [copy_call(target, source, array)]
         elif self._in_numpy and operation.name == "sum":
@@ -126,9 +125,7 @@ def _make(operations: Iterable[Operation]) -> None:
     def tensor(value: Value) -> Tensor:
         if value.memory.outside is None:  # of which the shape alone is taken
             return torch.empty_strided(value.shape, value.stride, dtype=value.dtype)
-        whole = torch.empty(0, dtype=value.dtype, device=value.memory.outside.device)
-        whole.set_(value.memory.outside.untyped_storage())
-        return whole.as_strided(value.shape, value.stride, value.offset)
+        return value.tensor_outside()
 
     for operation in operations:
         results: list[Tensor] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from minidl_core.training.capture.operations import Memory, Operation, Value, are_changed
+from minidl_core.training.capture.operations import Memory, Operation, Value, are_changed, uses_of
 
 
 def without_dead(operations: Sequence[Operation], wanted: Iterable[Value]) -> list[Operation]:
@@ -76,8 +76,7 @@ def _only_maker_of_factor(second: Operation, operations: Sequence[Operation]) ->
     """The operation that makes x * 2 for x * 2 * 0.1, and for nothing else."""
     if not _is_scaling(second):
         return None
-    memory = second.args[0].memory
-    uses = [one for one in operations if any(value.memory is memory for value in (*one.arguments, *one.outputs))]
+    uses = uses_of(second.args[0], operations)
     if len(uses) != 2 or uses[1] is not second or not _is_scaling(uses[0]):
         return None
     [made] = uses[0].outputs
