@@ -114,7 +114,7 @@ def _joined(groups: Sequence[Group], places: dict[Memory, _Place]) -> dict[Memor
                 place is not None
                 and place.last == at == written.first
                 and (place.size, place.group) == (written.size, written.group)
-                and _same_numbers(read, form.output)
+                and all(_same_numbers(one, form.output) for one in operation.arguments if one.memory is read.memory)
             ):
                 place.last = written.last
                 places[form.output.memory] = place
