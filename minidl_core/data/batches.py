@@ -99,7 +99,7 @@ def _require_rows(examples: Examples) -> None:
 
 def _cut(order: Tensor, batch_size: int) -> list[Tensor]:
     """An order `[*rounds, N]` -> its whole batches, `[batches, *rounds, batch_size]`, and one of the remaining rows."""
-    number = order.shape[-1] // batch_size
-    whole, rest = order[..., : number * batch_size], order[..., number * batch_size :]
-    batches = whole.reshape(*order.shape[:-1], number, batch_size).movedim(-2, 0)
-    return [part.contiguous() for part in (batches, rest.unsqueeze(0)) if part.numel()]
+    batches = [order.unfold(-1, batch_size, batch_size).movedim(-2, 0)] if order.shape[-1] >= batch_size else []
+    if rest := order.shape[-1] % batch_size:
+        batches.append(order[..., -rest:].unsqueeze(0))
+    return [part.contiguous() for part in batches]
