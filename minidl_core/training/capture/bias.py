@@ -15,7 +15,7 @@ import torch
 
 from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.numpy_calls import is_small_product, takes_product
-from minidl_core.training.capture.operations import Memory, Operation, Value, are_changed, uses_of
+from minidl_core.training.capture.operations import Memory, Operation, Value, are_changed, transposed, uses_of
 
 
 def with_bias_in_product(operations: Sequence[Operation], threads: int, numpy: bool) -> list[Operation]:
@@ -70,7 +70,7 @@ def _join_gradients(operations: list[Operation], copy: Operation, whole: Value) 
     """Make one product of xᵀ dy and Σ dy, where their results lie one below the other, of the copy of x and ones."""
     _, x = copy.args
     for product in operations:
-        if not product.is_product or product.args[0].place != _transposed(x).place:
+        if not product.is_product or product.args[0].place != transposed(x).place:
             continue
         if are_changed([x], operations[operations.index(copy) : operations.index(product)]):
             return
@@ -80,7 +80,7 @@ def _join_gradients(operations: list[Operation], copy: Operation, whole: Value) 
                 break
             sums_rows = total.name == "sum" and total.args == (dy, -2) and not total.kwargs
             if sums_rows and _is_below(total.outputs[0], weight):
-                joined = Operation(torch.matmul, (_transposed(whole), dy), {}, (_with_row_below(weight),))
+                joined = Operation(torch.matmul, (transposed(whole), dy), {}, (_with_row_below(weight),))
                 operations[operations.index(product)] = joined
                 operations.remove(total)
                 return
@@ -103,10 +103,3 @@ def _is_below(row: Value, matrix: Value) -> bool:
 
 def _with_row_below(matrix: Value) -> Value:
     return replace(matrix, shape=(*matrix.shape[:-2], matrix.shape[-2] + 1, matrix.shape[-1]))
-
-
-def _transposed(value: Value) -> Value:
-    def swapped(axes: tuple[int, ...]) -> tuple[int, ...]:
-        return (*axes[:-2], axes[-1], axes[-2])
-
-    return replace(value, shape=swapped(value.shape), stride=swapped(value.stride))

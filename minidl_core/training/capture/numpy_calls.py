@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from minidl_core.training.capture.elementwise import COMPARISONS, UFUNCS, Elementwise
-from minidl_core.training.capture.operations import Call, Operation, Value
+from minidl_core.training.capture.operations import Call, Operation, Value, transposed
 
 Array = NDArray[np.generic]
 
-SMALL_PRODUCT = 2**18
+SMALL_PRODUCT = 2**20
 """Multiplications, a few microseconds of them."""
 NUMBERS_WORTH_THREADS = 2**19
 MULTIPLICATIONS_WORTH_THREADS = 2**24
 """From which on torch with several threads is faster than NumPy with one, elementwise and in products."""
-Scratch = dict[tuple[np.dtype[Any], tuple[int, ...]], Array]
-"""Of one program: each is read by the call after the one that writes it, and by no other."""
+Scratch = dict[tuple[float | None, np.dtype[Any], tuple[int, ...], tuple[int, ...]], Array]
+"""Memory beside the values', of one program: by the number that fills it, type, shape and strides."""
 FEW_NUMBERS = 2**15
 """Of an array that costs nothing to be kept whole, 128 KB of float32."""
 FLOATS: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
@@ -64,12 +64,16 @@ def elementwise_calls(form: Elementwise, array: Callable[[Value], Array], scratc
     for one in form.inputs:
         if isinstance(one, Value) and one.dtype == torch.bool:
             # A copy as numbers and a product of numbers take less time than a product with truth values.
-            numbers = scratch.setdefault((computed, array(one).shape), np.empty(array(one).shape, computed))
+            numbers = _like(array(one), computed, scratch)
             calls.append(_copy(numbers, array(one)))
             inputs.append(numbers)
             continue
         if not isinstance(one, Value):
-            inputs.append(_filled(float(one), computed, form.output.shape if form.name in EXTREMES else ()))
+            is_whole = form.name in EXTREMES
+            number = float(one)
+            inputs.append(
+                _like(array(form.output), computed, scratch, number) if is_whole else np.array(number, computed)
+            )
         elif FLOATS[one.dtype] != computed:
             cell = np.empty((), computed)
             calls.append(_copy(cell, array(one)))
@@ -81,10 +85,18 @@ def elementwise_calls(form: Elementwise, array: Callable[[Value], Array], scratc
     return [*calls, functools.partial(UFUNCS[form.name], *inputs, array(form.output))]
 
 
+def _like(array: Array, dtype: np.dtype[Any], scratch: Scratch, number: float | None = None) -> Array:
+    """One of the same layout: written by one call and read by the next, or filled with a number and read alone."""
+    key = number, dtype, array.shape, array.strides
+    if key not in scratch:
+        scratch[key] = np.empty_like(array, dtype) if number is None else np.full_like(array, number, dtype)
+    return scratch[key]
+
+
 @functools.lru_cache(256)
-def _filled(number: float, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> Array:
+def _ones(dtype: np.dtype[np.generic], size: int) -> Array:
     """Read by calls, and never written."""
-    return np.full(shape, number, dtype)
+    return np.ones(size, dtype)
 
 
 def takes_product(left: Value, right: Value, output: Value, threads: int) -> bool:
@@ -106,6 +118,8 @@ def is_small_product(left: Value, right: Value) -> bool:
 
 def product_call(left: Value, right: Value, output: Value, array: Callable[[Value], Array]) -> Call:
     """left @ right."""
+    if output.is_by_columns:  # (left @ right)ᵀ = rightᵀ @ leftᵀ
+        left, right, output = transposed(right), transposed(left), transposed(output)
     if left.ndim == right.ndim == 2 and output.is_contiguous:
         return functools.partial(array(left).dot, array(right), array(output))
     return functools.partial(np.matmul, array(left), array(right), array(output))
@@ -139,11 +153,11 @@ def sum_calls(operation: Operation, array: Callable[[Value], Array], threads: in
     if trailing and x.is_contiguous and operation.outputs[0].is_contiguous and x.size <= FEW_NUMBERS:
         lead = x.shape[: x.ndim - len(axes)]
         summed = numbers.reshape(math.prod(lead), -1)
-        return [functools.partial(summed.dot, _filled(1.0, numbers.dtype, summed.shape[1:]), output.reshape(-1))]
+        return [functools.partial(summed.dot, _ones(numbers.dtype, summed.shape[1]), output.reshape(-1))]
     if x.is_contiguous and axes == (x.ndim - 2,) and math.prod(x.shape[-2:]) <= FEW_NUMBERS:
         if keepdim:
             output = output[..., 0, :]
-        ones = _filled(1.0, numbers.dtype, (x.shape[-2],))
+        ones = _ones(numbers.dtype, x.shape[-2])
         if x.ndim == 2 and output.flags.c_contiguous:
             return [functools.partial(ones.dot, numbers, output)]
         return [functools.partial(np.matmul, ones[np.newaxis], numbers, output[..., np.newaxis, :])]

@@ -82,6 +82,11 @@ class Value:
             expected *= size
         return True
 
+    @property
+    def is_by_columns(self) -> bool:
+        """Whether the numbers of a column lie one behind the other, and not those of a row."""
+        return self.ndim > 1 and self.stride[-2] == 1 != self.stride[-1]
+
 
 @dataclass(eq=False)
 class Operation:
@@ -128,6 +133,15 @@ TAKES_SHAPE_ALONE = {
     "randint_like", "randn_like", "zeros_like",
 }  # fmt: skip
 """Functions of which the first argument says a shape, a type and a device."""
+
+
+def transposed(value: Value) -> Value:
+    """Each matrix, its last two axes, transposed."""
+
+    def swapped(axes: tuple[int, ...]) -> tuple[int, ...]:
+        return (*axes[:-2], axes[-1], axes[-2])
+
+    return dataclasses.replace(value, shape=swapped(value.shape), stride=swapped(value.stride))
 
 
 def uses_of(value: Value, operations: Iterable[Operation]) -> list[Operation]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from minidl_core.training.capture.bias import with_bias_in_product
 from minidl_core.training.capture.blocks import Group, grouped
+from minidl_core.training.capture.columns import by_columns
 from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.memory import Layout
 from minidl_core.training.capture.numpy_calls import (
@@ -54,6 +55,8 @@ class Program:
         once, always = constants(operations)
         _make(once)
         always = with_bias_in_product(always, threads, self._in_numpy)
+        if self._in_numpy:
+            always = by_columns(always, wanted, threads)
         groups = grouped(always, threads) if self._in_numpy else [Group((operation,)) for operation in always]
         self._scratch: Scratch = {}
         self._layout = Layout(groups, wanted, device)
