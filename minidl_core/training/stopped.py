@@ -25,8 +25,8 @@ class StoppedRounds:
         self._any = False
         self._kept: list[tuple[dict[str, Any], str, Any, Tensor]] = []
         """A place, a name in it, which of the tensor's rows, and what they were."""
-        self._values = torch.zeros_like(model.parameters.values)
-        self._losses = model.parameters.values.new_zeros(self.rounds.shape)
+        self._values = self._losses = model.parameters.values.new_empty(0)
+        """The weights and the last loss of each round; made when one stops."""
 
     @property
     def are_all(self) -> bool:
@@ -42,6 +42,8 @@ class StoppedRounds:
         """
         new = self._asked(asked) & ~self.rounds
         if new.any():
+            if not self._any:
+                self._losses, self._values = torch.zeros_like(losses), torch.zeros_like(self._model.parameters.values)
             where = new.to(losses.device)
             self._losses[where], self._values[where] = losses[where], self._model.parameters.values[where]
             self._kept += [(place, name, rows, place[name][rows].clone()) for place, name, rows in self._learned(new)]

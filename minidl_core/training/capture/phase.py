@@ -22,6 +22,8 @@ TRIES = 10
 kink, such as that of a ReLU, it can fall on either side."""
 A_LITTLE = 1e-2
 """Of the change that a plain run makes."""
+MANY_NUMBERS, AT_ONCE = 2**20, 64
+"""A tensor of so many numbers is compared by the sums of so many neighbours, to keep no copy of it."""
 
 log = logging.getLogger("minidl")
 
@@ -31,7 +33,7 @@ class Phase:
 
     - `_first`, a plain run, so that all that it makes for later is there;
     - `_record`, a plain run that is watched;
-    - `_check`, a plain run and a replay of the same, until both give the same, to rounding;
+    - `_check`, a replay and a plain run of the same, until both give the same, to rounding;
     - from then on the replay, or `_plainly` where the recording cannot stand for all runs, as `obstacle` then says.
 
     Someone who sets an attribute of a component between runs makes it begin anew (`refresh`).
@@ -130,38 +132,36 @@ class Phase:
         return recorder.operations
 
     def _check(self) -> None:
-        """A plain run and a replay of the same; the replay's results stay where they are right."""
+        """A replay and then a plain run from the same state, whose results stay: they are right in any case."""
         assert self.program is not None
         memory = self.program.written
-        before, draws = [tensor.clone() for tensor in memory], random_state(self.device, self._generators)
-        self._plainly()
-        after_plain = random_state(self.device, self._generators)
-        sizes = [self._size(tensor, old) for tensor, old in zip(memory, before, strict=True)]
-        for index, tensor in enumerate(memory):  # from here on `before` holds what the plain run gave
-            plain = tensor.clone()
-            tensor.copy_(before[index])
-            before[index] = plain
-        set_random_state(self.device, self._generators, draws)
+        sums_before, draws = [_sums(tensor) for tensor in memory], random_state(self.device, self._generators)
+        before = [tensor.clone() for tensor in memory]
+        failure: str | None = None
         try:
             self.program.run()
-            difference = max(map(disagreement, memory, before, sizes), default=0.0)
-            if not same(after_plain, random_state(self.device, self._generators)):
-                difference = math.inf
-            obstacle = "a replay is not the same as a plain run"
         except Exception as error:
-            difference, obstacle = math.inf, f"a replay fails ({type(error).__name__}: {error})"
+            failure = f"a replay fails ({type(error).__name__}: {error})"
+        replayed, draws_after = [_sums(tensor) for tensor in memory], random_state(self.device, self._generators)
+        for tensor, old in zip(memory, before, strict=True):
+            tensor.copy_(old)
+        del before  # a plain run of a large model needs memory of its own
+        set_random_state(self.device, self._generators, draws)
+        self._plainly()
+        plain = [_sums(tensor) for tensor in memory]
+        sizes = map(self._size, plain, sums_before)
+        difference = max(map(disagreement, replayed, plain, sizes), default=0.0)
+        if failure or not same(draws_after, random_state(self.device, self._generators)):
+            difference = math.inf
         if difference <= 1:
             self._settle()
             self._is_replayed = True
             self.run = self._replay()
             return
-        for tensor, plain in zip(memory, before, strict=True):
-            tensor.copy_(plain)
-        set_random_state(self.device, self._generators, after_plain)
         self._tries += 1
         tolerance = max(torch.finfo(one.dtype).eps for one in memory if one.is_floating_point()) ** 0.5
         if self._tries == TRIES or difference * tolerance > A_LITTLE:
-            self._go_on_plainly(obstacle)
+            self._go_on_plainly(failure or "a replay is not the same as a plain run")
 
     def _size(self, plain: Tensor, before: Tensor) -> Tensor:
         """What rounding is measured by, of a tensor that was something else before."""
@@ -189,6 +189,15 @@ class Phase:
 
     def _go_on_plainly(self, obstacle: str) -> None:
         self.obstacle, self.program, self.run, self._results = obstacle, None, self._plainly, []
+
+
+def _sums(tensor: Tensor) -> Tensor:
+    """A copy of a tensor, or of a large one the sums of neighbours: where one number differs, so does a sum."""
+    if tensor.numel() < MANY_NUMBERS:
+        return tensor.clone()
+    numbers = tensor.reshape(-1)
+    rest = len(numbers) % AT_ONCE
+    return torch.cat([numbers[: len(numbers) - rest].view(-1, AT_ONCE).sum(-1), numbers[len(numbers) - rest :]])
 
 
 def disagreement(replayed: Tensor, plain: Tensor, size: Tensor) -> float:

@@ -40,10 +40,16 @@ class Update(Phase):
         """The learning rate that is in `_lr`, or that is a tensor which the recording reads itself."""
         self._steps_of_one = 0
         """By how much one step counts up."""
+        self._changes_gradients = False
 
     def refresh(self) -> None:
         super().refresh()
         self._steps.fill_(self.optimizer.steps)
+
+    def _first(self) -> None:
+        version = self.parameters.grads._version
+        super()._first()
+        self._changes_gradients = self.parameters.grads._version != version
 
     def _record(self) -> None:
         steps = self.optimizer.steps
@@ -61,7 +67,10 @@ class Update(Phase):
     def _undo(self) -> Callable[[], None]:
         """What sets everything back that a step may have changed by now."""
         places = [(place, dict(place)) for place in (vars(self.optimizer), self.optimizer.state)]
-        tensors = [self.parameters.values, self.parameters.grads, *self.optimizer.state.values()]
+        tensors = [self.parameters.values, *self.optimizer.state.values()]
+        tensors += (
+            [self.parameters.grads] if self._changes_gradients else []
+        )  # few optimizers do; a large model is dear
         before, draws = [tensor.clone() for tensor in tensors], random_state(self.device, [])
 
         def undo() -> None:
