@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
 import math
-import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from small_trainings import BATCH, EPOCHS, assert_same, data, trained
 from torch import Tensor
 
-from minidl_core.data.rounds import Examples
 from minidl_core.losses import MSE
 from minidl_core.nn import FlatParameters, Linear, Module, Sequential, saved
 from minidl_core.optim import SGD, Optimizer
 from minidl_core.spec import build_model
 from minidl_core.training import fit
-
-ROWS, BATCH, EPOCHS = 23, 6, 5  # the last batch of an epoch has five rows
 
 
 class Noise(Module):
@@ -39,30 +33,6 @@ class Noise(Module):
 
     def backward(self, dy: Tensor) -> Tensor:
         return dy * self.factor
-
-
-def data(rounds: int = 1) -> Examples:
-    generator = torch.Generator().manual_seed(0)
-    axes = (rounds,) if rounds > 1 else ()
-    x, t = (torch.randn(*axes, ROWS, 3, dtype=torch.float64, generator=generator) for _ in range(2))
-    return Examples(x, t)
-
-
-def trained(
-    layer: Module | None = None, optimizer: Optimizer | None = None, rounds: int = 1, **options: Any
-) -> tuple[Tensor, Tensor, Sequential]:
-    """The history, the weights and the model, from the same seeds each time."""
-    layers = [Linear(3, 4), *([layer] if layer else []), Linear(4, 3)]
-    model = Sequential(*layers).initialize(range(rounds), dtype=torch.float64)
-    torch.manual_seed(7)
-    options = {"epochs": EPOCHS, "batch_size": BATCH, "seeds": range(rounds), **options}
-    history = fit(model, data(rounds), MSE(), optimizer or SGD(0.1), **options)
-    return history, model.parameters.values, model
-
-
-def assert_same(captured: Any, plain: Any) -> None:
-    for one, other in zip(captured[:2], plain[:2], strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
 
 
 DRAWS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -267,155 +237,6 @@ def test_what_a_layer_remembers_of_its_batches_is_kept_up(way: str, caplog: pyte
     assert_same(run(True), run(False))
     torch.testing.assert_close(seen[True], seen[False], rtol=1e-10, atol=1e-12)
     assert caplog.messages == []
-
-
-class Counting(Module):
-    """One whose formula changes with a number that it counts up."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.calls += 1
-        return x / self.calls
-
-    def backward(self, dy: Tensor) -> Tensor:
-        return dy / self.calls
-
-
-class Deciding(Module):
-    """One whose formula depends on the numbers that it is given."""
-
-    positive: Any = saved()
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.positive = bool(x.sum() > 0)
-        return x if self.positive else 2 * x
-
-    def backward(self, dy: Tensor) -> Tensor:
-        return dy if self.positive else 2 * dy
-
-
-class InPython(Deciding):
-    """The same by way of NumPy."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.positive = x.numpy().sum() > 0
-        return x if self.positive else 2 * x
-
-
-class Hidden(Module):
-    """One that counts where no one sees it."""
-
-    factor: float = saved()
-    count = itertools.count(1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.factor = 1 / next(self.count)
-        return x * self.factor
-
-    def backward(self, dy: Tensor) -> Tensor:
-        return dy * self.factor
-
-
-class Listing(Counting):
-    """One that counts within a list."""
-
-    def __init__(self) -> None:
-        self.counts = [{"calls": 0}]
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.counts[0]["calls"] += 1
-        return x / self.counts[0]["calls"]
-
-    def backward(self, dy: Tensor) -> Tensor:
-        return dy / self.counts[0]["calls"]
-
-
-class Tossing(Deciding):
-    """One that draws numbers which are not torch's."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.positive = random.random() < 0.5
-        return x if self.positive else 2 * x
-
-
-class TossingNumPy(Deciding):
-    """The same of NumPy's."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.positive = bool(np.random.rand() < 0.5)
-        return x if self.positive else 2 * x
-
-
-class TossingItsOwn(Deciding):
-    """The same of a generator of its own."""
-
-    def __init__(self) -> None:
-        self.generator = np.random.default_rng(0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.positive = bool(self.generator.random() < 0.5)
-        return x if self.positive else 2 * x
-
-
-class Masking(Module):
-    """One with a tensor of as many numbers as are above 0."""
-
-    scale: Tensor = saved()
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.scale = 1 + x[x > 0].sum() / 100
-        return x * self.scale.detach()
-
-    def backward(self, dy: Tensor) -> Tensor:
-        return dy * self.scale
-
-
-class Turning(Module):
-    """One that turns a tensor in place, which a replay would turn again."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = x.clone()
-        y.transpose_(-1, -2).mul_(2)
-        return y.mT
-
-    def backward(self, dy: Tensor) -> Tensor:
-        return 2 * dy
-
-
-@pytest.mark.parametrize(
-    ("layer", "obstacle"),
-    [
-        (Counting, "changes its 'calls' in Python"),
-        (Deciding, "test_what_changes.py gives Python the numbers of a tensor ('__bool__')"),
-        (Listing, "changes its 'counts' in Python"),
-        (Tossing, "numbers are drawn that are not torch's"),
-        (TossingNumPy, "numbers are drawn that are not torch's"),
-        (TossingItsOwn, "changes its 'generator' in Python"),
-        (Masking, "makes a tensor whose shape depends on numbers ('__getitem__')"),
-        (Turning, "changes the shape of a tensor in place ('transpose_')"),
-        (InPython, "test_what_changes.py gives Python the numbers of a tensor ('numpy')"),
-    ],
-)
-def test_a_layer_that_cannot_be_captured_runs_plainly_and_says_so(
-    layer: type[Module], obstacle: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.WARNING, "minidl"):
-        random.seed(0)
-        np.random.seed(0)
-        captured = trained(layer())
-    message = caplog.messages[0]
-    assert message.startswith("a training step is not captured, and runs more slowly: ")
-    assert obstacle in message
-    random.seed(0)
-    np.random.seed(0)
-    assert_same(captured, trained(layer(), capture=False))
-
-
-def test_a_frozen_number_is_found_by_the_check(caplog: pytest.LogCaptureFixture) -> None:
-    trained(Hidden())
-    assert "a replay is not the same as a plain run" in caplog.text
 
 
 class Scaled(Module):
