@@ -70,6 +70,8 @@ class Phase:
         self._is_replayed = False
         self._tries = 0
         """How many checks have failed."""
+        self._copies: dict[tuple[int, torch.Size], Tensor] = {}
+        """Memory for what large tensors were before a step, from the recording to the check: it is needed once."""
         self._settings: Settings | None = None
         """As they were when this was recorded."""
 
@@ -136,7 +138,7 @@ class Phase:
         assert self.program is not None
         memory = self.program.written
         sums_before, draws = [_sums(tensor) for tensor in memory], random_state(self.device, self._generators)
-        before = [tensor.clone() for tensor in memory]
+        before = list(map(self._copy_of, memory))
         failure: str | None = None
         try:
             self.program.run()
@@ -145,7 +147,6 @@ class Phase:
         replayed, draws_after = [_sums(tensor) for tensor in memory], random_state(self.device, self._generators)
         for tensor, old in zip(memory, before, strict=True):
             tensor.copy_(old)
-        del before  # a plain run of a large model needs memory of its own
         set_random_state(self.device, self._generators, draws)
         self._plainly()
         plain = [_sums(tensor) for tensor in memory]
@@ -155,6 +156,7 @@ class Phase:
             difference = math.inf
         if difference <= 1:
             self._settle()
+            self._copies.clear()
             self._is_replayed = True
             self.run = self._replay()
             return
@@ -162,6 +164,12 @@ class Phase:
         tolerance = max(torch.finfo(one.dtype).eps for one in memory if one.is_floating_point()) ** 0.5
         if self._tries == TRIES or difference * tolerance > A_LITTLE:
             self._go_on_plainly(failure or "a replay is not the same as a plain run")
+
+    def _copy_of(self, tensor: Tensor) -> Tensor:
+        place = tensor.data_ptr(), tensor.shape
+        if place not in self._copies:
+            self._copies[place] = torch.empty_like(tensor)
+        return self._copies[place].copy_(tensor)
 
     def _size(self, plain: Tensor, before: Tensor) -> Tensor:
         """What rounding is measured by, of a tensor that was something else before."""
@@ -189,6 +197,7 @@ class Phase:
 
     def _go_on_plainly(self, obstacle: str) -> None:
         self.obstacle, self.program, self.run, self._results = obstacle, None, self._plainly, []
+        self._copies.clear()
 
 
 def _sums(tensor: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ class Update(Phase):
         tensors += (
             [self.parameters.grads] if self._changes_gradients else []
         )  # few optimizers do; a large model is dear
-        before, draws = [tensor.clone() for tensor in tensors], random_state(self.device, [])
+        before, draws = list(map(self._copy_of, tensors)), random_state(self.device, [])
 
         def undo() -> None:
             for place, attributes in places:

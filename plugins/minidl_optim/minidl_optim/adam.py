@@ -39,5 +39,5 @@ class Adam(Optimizer):
         v = self.remembered("mean_square", parameters)
         m.mul_(beta1).add_(g, alpha=1 - beta1)
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        divisor = (v / (1 - beta2**self.steps)).sqrt() + self.eps  # √v̂ + eps
-        parameters.values -= self.lr / (1 - beta1**self.steps) * m / divisor
+        root = (v / (1 - beta2**self.steps)).sqrt()  # √v̂
+        parameters.values -= m / (root + self.eps) * (self.lr / (1 - beta1**self.steps))
