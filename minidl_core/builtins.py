@@ -35,3 +35,14 @@ def minidl_register_components(registry: Registrar) -> None:
 
     registry.metric("accuracy", "minidl_core.metrics:Accuracy", summary="the share of rows classified rightly")
     registry.metric("r2", "minidl_core.metrics:R2", summary="the share of the target's variance explained")
+
+    schedules = "minidl_core.schedules"
+    registry.schedule("constant", f"{schedules}:Constant", summary="the optimizer's own learning rate throughout")
+    registry.schedule("step", f"{schedules}:Step", summary="times gamma every so many epochs")
+    registry.schedule("exponential", f"{schedules}:Exponential", summary="times gamma after each epoch")
+    registry.schedule("cosine", f"{schedules}:Cosine", summary="half a cosine down to the end")
+    registry.schedule("warmup_cosine", f"{schedules}:WarmupCosine", summary="a linear rise, then half a cosine down")
+    registry.schedule("one_cycle", f"{schedules}:OneCycle", summary="up to the rate and far below it, by half cosines")
+    registry.schedule(
+        "reduce_on_plateau", f"{schedules}:ReduceOnPlateau", summary="times factor where the loss has stopped falling"
+    )

@@ -21,6 +21,7 @@ BASES = {
     "initializer": "minidl_core.nn.Initializer",
     "dataset": "minidl_core.data.Dataset",
     "metric": "minidl_core.metrics.Metric",
+    "schedule": "minidl_core.schedules.Schedule",
 }
 """What a component of each kind is a subclass of."""
 CORE = "core"
@@ -133,6 +134,10 @@ class Registrar:
     def metric(self, name: str, target: str, *, summary: str) -> None:
         """Register a subclass of `minidl_core.metrics.Metric`."""
         self._add("metric", name, target, summary)
+
+    def schedule(self, name: str, target: str, *, summary: str) -> None:
+        """Register a subclass of `minidl_core.schedules.Schedule`."""
+        self._add("schedule", name, target, summary)
 
     def _add(self, kind: str, name: str, target: str, summary: str) -> None:
         if not isinstance(name, str) or not NAME.fullmatch(name) or name in RESERVED:

@@ -12,7 +12,7 @@ from minidl_core.registry import CORE, Provider, Registrar, Registration, Regist
 
 LINEAR = "minidl_core.nn.linear:Linear"
 RELU = "minidl_core.nn.activations:ReLU"
-REGISTRABLE = ["layer", "loss", "optimizer", "initializer", "dataset", "metric"]
+REGISTRABLE = ["layer", "loss", "optimizer", "initializer", "dataset", "metric", "schedule"]
 
 
 def brought(plugin: str, distribution: str = "", /, **layers: str) -> list[Registration]:

@@ -41,12 +41,35 @@ MANY_CLASSES = 20
 @click.option(
     "--optimizer", metavar="SPEC", shell_complete=completion.spec("optimizer"), default="sgd", show_default=True
 )
+@click.option(
+    "--schedule",
+    metavar="SPEC",
+    shell_complete=completion.spec("schedule"),
+    default="constant",
+    show_default=True,
+    help="Of the optimizer's learning rate: cosine, one_cycle, ...",
+)
+@click.option("--clip-norm", type=float, metavar="NORM", help="The greatest norm of a round's gradient.")
+@click.option("--l1", type=float, metavar="W", default=0.0, help="The weight of a penalty, W Σ|w|.")
+@click.option("--l2", type=float, metavar="W", default=0.0, help="The weight of a penalty, W/2 Σw².")
 @click.option("--epochs", type=click.IntRange(1), default=100, show_default=True, help="How often all rows are used.")
 @click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows of one step.")
 @click.option("--rounds", type=click.IntRange(1), default=1, show_default=True, help="Trainings, all at once.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the first round; round r has SEED + r.")
 @click.option("--test", metavar="DATA", shell_complete=completion.file, help="A file to test on.")
 @click.option("--test-fraction", type=float, metavar="F", help="The part of the rows to test on.  [default: 0.2]")
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Stop each round when its validation loss has not fallen for N epochs, and take its best weights.",
+)
+@click.option(
+    "--validation-fraction",
+    type=float,
+    metavar="F",
+    help="The part of the other rows to validate on.  [default: 0.2 with --patience, else 0]",
+)
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1.")
 @click.option("--threads", type=click.IntRange(1), help="Of the arithmetic.  [default: 1 where more would lose]")
@@ -187,14 +210,19 @@ def _as_json(training: Training, saved: Path | None) -> dict[str, object]:
         "model": str(trained.model),
         "loss": str(trained.loss),
         "optimizer": str(training.optimizer),
+        "schedule": str(training.schedule),
         "rounds": len(trained.seeds),
         "seeds": list(trained.seeds),
         "epochs": training.epochs,
         "batch_size": training.batch_size,
+        "best_epochs": training.best_epochs,
         "interrupted": training.interrupted,
         "seconds": training.seconds,
         "out": str(saved.parent) if saved else None,
         "train": {name: figure.to_json() for name, figure in training.train.items()},
+        "validation": {name: figure.to_json() for name, figure in training.validation.items()}
+        if training.validation
+        else None,
         "test": {name: figure.to_json() for name, figure in training.test.items()} if training.test else None,
     }
 
@@ -202,18 +230,22 @@ def _as_json(training: Training, saved: Path | None) -> dict[str, object]:
 def _print(data: str, training: Training, saved: Path | None) -> None:
     trained, rows = training.trained, training.data
     seeds = trained.seeds
+    validated = f", {rows.validation.rows} to validate on" if rows.validation else ""
     tested = f", {rows.test.rows} to test on" if rows.test else ""
     target = f"value of '{rows.target_name}'" if rows.classes is None else f"{len(rows.classes)} classes"
     rounds = f"{len(seeds)} rounds, seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    click.echo(f"data       {data}: {rows.train.rows} rows to train on{tested}; ", nl=False)
+    click.echo(f"data       {data}: {rows.train.rows} rows to train on{validated}{tested}; ", nl=False)
     click.echo(f"{len(rows.feature_names)} features, {target}")
     click.echo(f"model      {trained.model}")
-    click.echo(f"loss       {trained.loss}\noptimizer  {training.optimizer}")
+    click.echo(f"loss       {trained.loss}\noptimizer  {training.optimizer}\nschedule   {training.schedule}")
     click.echo(f"training   {training.epochs} epochs of batches of {training.batch_size}; {rounds}; ", nl=False)
-    click.echo(f"{training.seconds:.1f} s\n")
-    figures = [
-        (name, training.train[name], training.test[name] if training.test else "") for name in reversed(training.train)
-    ]
-    print_table(("", "TRAIN", "TEST"), figures)
+    click.echo(f"{training.seconds:.1f} s")
+    if training.best_epochs is not None:
+        first, last = min(training.best_epochs), max(training.best_epochs)
+        click.echo(f"best       epoch {first}" if first == last else f"best       epochs {first} to {last}, by round")
+    click.echo()
+    parts = {"TRAIN": training.train, "VALIDATION": training.validation, "TEST": training.test}
+    given = {heading: figures for heading, figures in parts.items() if figures}
+    print_table(("", *given), [(name, *(part[name] for part in given.values())) for name in reversed(training.train)])
     if saved:
         click.echo(f"\nsaved in {saved}")

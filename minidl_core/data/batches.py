@@ -49,6 +49,12 @@ class Batches:
         """Batches in an epoch."""
         return -(-self.rows // self.batch_size)
 
+    def shares(self) -> Tensor:
+        """The part of an epoch's rows that each batch has, `[batches]`, float64."""
+        sizes = torch.full((len(self),), self.batch_size, dtype=torch.float64)
+        sizes[-1] = self.rows - (len(self) - 1) * self.batch_size
+        return sizes / self.rows
+
     def order(self, epoch: int) -> Tensor:
         """The numbers of a block of all rows in the order of an epoch, `[*rounds, N]`."""
         orders = [torch.randperm(self.rows, generator=generator(seed, "batches", epoch)) for seed in self.seeds]

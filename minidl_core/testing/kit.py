@@ -15,7 +15,17 @@ from minidl_core.nearest import did_you_mean
 from minidl_core.plugins import registry
 from minidl_core.spec.component import Component, constructor
 from minidl_core.spec.conformance import Conformance
-from minidl_core.testing import datasets, every, initializers, layer_subject, layers, losses, metrics, optimizers
+from minidl_core.testing import (
+    datasets,
+    every,
+    initializers,
+    layer_subject,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    schedules,
+)
 from minidl_core.testing.differences import differ
 from minidl_core.testing.result import CheckFailed, Result, Skipped
 from minidl_core.testing.subject import FromSpec, Subject, subjects
@@ -30,6 +40,7 @@ OF_KIND: dict[str, tuple[Callable[[Any], None], ...]] = {
     "initializer": initializers.CHECKS,
     "dataset": datasets.CHECKS,
     "metric": metrics.CHECKS,
+    "schedule": schedules.CHECKS,
 }
 
 
@@ -88,7 +99,7 @@ def check_component(
     """Run all checks of a component, and return what came of each.
 
     Args:
-        kind: `layer`, `loss`, `optimizer`, `initializer`, `dataset` or `metric`.
+        kind: `layer`, `loss`, `optimizer`, `initializer`, `dataset`, `metric` or `schedule`.
         name_or_class: a registered name, bare or qualified, or a class, which need not be registered.
         conformance: what to assume of the component; None takes what its class says.
 
@@ -164,6 +175,7 @@ _BEHAVIOUR: dict[str, Callable[[Subject[Any]], list[torch.Tensor]]] = {
     "initializer": initializers.behaviour,
     "dataset": datasets.behaviour,
     "metric": metrics.behaviour,
+    "schedule": schedules.behaviour,
 }
 
 

@@ -20,14 +20,17 @@ from minidl_core.errors import DivergedError, RequestError, ShapeError
 from minidl_core.losses import Loss
 from minidl_core.nn import Sequential
 from minidl_core.optim import Optimizer
+from minidl_core.schedules import Schedule
 from minidl_core.seeding import round_seeds
 from minidl_core.spec import build_model
+from minidl_core.training.early_stopping import EarlyStopping
+from minidl_core.training.gradients import Gradients
 from minidl_core.training.loop import OnEpoch, fit
 from minidl_core.training.run import Run, RunHooks
 from minidl_core.training.statistics import Statistics
 from minidl_core.training.trained_model import TrainedModel, output_sizes
 
-TEST_FRACTION = 0.2
+TEST_FRACTION = VALIDATION_FRACTION = 0.2
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -38,15 +41,19 @@ class Training:
     trained: TrainedModel = field(repr=False)
     data: RoundData = field(repr=False)
     optimizer: Optimizer
+    schedule: Schedule
     batch_size: int
     history: Tensor = field(repr=False)
     """The loss of each epoch done, `[epochs, *rounds]`."""
     seconds: float
     """Wall time of the training loop."""
     train: dict[str, Statistics]
+    validation: dict[str, Statistics] | None
     test: dict[str, Statistics] | None
     interrupted: bool
-    """Whether it was stopped before its last epoch ended."""
+    """Whether `stop` ended it before its last epoch."""
+    best_epochs: tuple[int, ...] | None
+    """After how many epochs each round had the weights that it has now; None without patience."""
 
     @property
     def epochs(self) -> int:
@@ -62,8 +69,14 @@ def train(
     task: str | None = None,
     test: Table | MappedTable | str | None = None,
     test_fraction: float | None = None,
+    validation_fraction: float | None = None,
     loss: Loss | str = "mse",
     optimizer: Optimizer | str = "sgd",
+    schedule: Schedule | str = "constant",
+    clip_norm: float | None = None,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    patience: int | None = None,
     epochs: int = 100,
     batch_size: int = 32,
     rounds: int = 1,
@@ -90,6 +103,13 @@ def train(
         test: a table to test on, or its path. Without it a dataset draws a test sample of its own size, and of a table
             a part is held out.
         test_fraction: of that part; None takes a fifth.
+        validation_fraction: of the rows that are not for test, the part that is not trained on either: its loss is what
+            `patience` and schedules go by. None takes a fifth where there is a patience, else none; with 0 they go by
+            the training loss. A dataset draws a validation sample of its own size where there is a patience.
+        schedule: of the learning rate, or its spec.
+        clip_norm, l1, l2: see `Gradients`. The losses that are told are without the penalties.
+        patience: a round stops when its validation loss has not become less for so many epochs, and has the weights of
+            its best one in the end. None trains all epochs.
         epochs, batch_size: how often all rows are used, and how many at once.
         dtype: `float32` or `float64`.
         device: `cpu`, or `cuda` for a GPU of NVIDIA's (`cuda:1` for the second), where all is computed.
@@ -108,24 +128,32 @@ def train(
         raise RequestError(f"dtype must be one of {', '.join(DTYPES)}, got '{dtype}'")
     place = _device(device)
     seeds = round_seeds(operator.index(seed), rounds)  # a plain integer, of whatever kind it is given
-    criterion, updates = Loss.of(loss), Optimizer.of(optimizer)
+    criterion, updates, plan = Loss.of(loss), Optimizer.of(optimizer), Schedule.of(schedule)
+    gradients = Gradients(clip_norm, l1, l2)
+    if patience is not None and patience < 1:
+        raise RequestError(f"patience must be at least 1, got {patience}")
     if updates.steps:
         raise RequestError(f"{updates} has taken {updates.steps} steps before; give a new one, or its spec")
-    round_data = _round_data(data, target, task, test, test_fraction, seeds)
+    round_data = _round_data(data, target, task, test, test_fraction, validation_fraction, patience, seeds)
     trained = _untrained(model, round_data, criterion, seeds, DTYPES[dtype], place)
     examples = trained.prepare(round_data.train)
+    validation = None if round_data.validation is None else trained.prepared(round_data.validation)
+    early_stopping = None if patience is None else EarlyStopping(trained.model.parameters, patience)
 
     def finished(history: Tensor, seconds: float) -> Training:
         return Training(
             trained,
             round_data,
             updates,
+            plan,
             batch_size,
             history.cpu(),
             seconds,
             train=trained.evaluate(round_data.train),
+            validation=trained.evaluate(round_data.validation) if round_data.validation else None,
             test=trained.evaluate(round_data.test) if round_data.test else None,
-            interrupted=len(history) < epochs,
+            interrupted=len(history) < epochs and not (early_stopping is not None and early_stopping.has_ended),
+            best_epochs=None if early_stopping is None else tuple(early_stopping.epochs.reshape(-1).tolist()),
         )
 
     hooks = RunHooks(
@@ -134,6 +162,7 @@ def train(
             data=f"a table of {len(data)} rows" if isinstance(data, Table | MappedTable) else str(data),
             loss=str(criterion),
             optimizer=str(updates),
+            schedule=str(plan),
             epochs=epochs,
             batch_size=batch_size,
             seeds=tuple(seeds),
@@ -157,6 +186,10 @@ def train(
             epochs=epochs,
             batch_size=batch_size,
             seeds=seeds,
+            schedule=plan,
+            gradients=gradients,
+            early_stopping=early_stopping,
+            watched=None if validation is None else lambda: trained.loss_on(validation),
             threads=threads,
             capture=capture,
             on_epoch=epoch_ended if hooks.listening or on_epoch is not None else None,
@@ -190,23 +223,27 @@ def _round_data(
     task: str | None,
     test: Table | MappedTable | str | None,
     test_fraction: float | None,
+    validation_fraction: float | None,
+    patience: int | None,
     seeds: Sequence[int],
 ) -> RoundData:
-    """The training and the test part of each round."""
+    """The training, the validation and the test part of each round."""
     if not isinstance(data, str) and (target or task):
         raise RequestError("a table and a dataset have their own target and task; leave both out")
     source = open_data(data, target, task) if isinstance(data, str) else data
     if isinstance(source, Dataset):
-        if test is not None or test_fraction is not None:
-            raise RequestError("a dataset draws its own test sample; leave the test data and the test fraction out")
-        return draw(source, seeds)
+        if test is not None or test_fraction is not None or validation_fraction is not None:
+            raise RequestError("a dataset draws its own samples; leave the test data and the fractions out")
+        return draw(source, seeds, validation=patience is not None)
+    if validation_fraction is None:
+        validation_fraction = 0.0 if patience is None else VALIDATION_FRACTION
     if test is None:
-        return split(source, TEST_FRACTION if test_fraction is None else test_fraction, seeds)
+        return split(source, TEST_FRACTION if test_fraction is None else test_fraction, seeds, validation_fraction)
     if test_fraction is not None:
         raise RequestError("test data and a test fraction exclude each other; leave one out")
     if isinstance(test, str):
         test = open_data_like(test, source.feature_names, source.target_name, source.classes)
-    return separate(source, test)
+    return separate(source, test, seeds, validation_fraction)
 
 
 def _untrained(

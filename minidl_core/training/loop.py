@@ -17,7 +17,11 @@ from minidl_core.losses import Loss
 from minidl_core.nn import FlatParameters, Module
 from minidl_core.nn.member_by_member import for_rounds
 from minidl_core.optim import Optimizer
+from minidl_core.schedules import Schedule
 from minidl_core.training.capture import CapturedStep
+from minidl_core.training.early_stopping import EarlyStopping
+from minidl_core.training.gradients import Gradients
+from minidl_core.training.scheduled_rate import ScheduledRate
 from minidl_core.training.stopped import StoppedRounds
 from minidl_core.training.threads import threads_for, use_threads
 
@@ -35,6 +39,10 @@ def fit(
     epochs: int,
     batch_size: int,
     seeds: Sequence[int],
+    schedule: Schedule | None = None,
+    gradients: Gradients | None = None,
+    early_stopping: EarlyStopping | None = None,
+    watched: Callable[[], Tensor] | None = None,
     threads: int | None = None,
     capture: bool = True,
     on_epoch: OnEpoch | None = None,
@@ -47,6 +55,12 @@ def fit(
         examples: features and targets as the model and the loss take them.
         optimizer: its `lr` may be a tensor `[*rounds, 1]`, one rate a round.
         seeds: one a round, for the order of its batches.
+        schedule: of the learning rate, which is the optimizer's own again in the end.
+        gradients: what becomes of them before each step: penalties, a limit to their norm.
+        early_stopping: which rounds stop, by what is watched; in the end each has the weights of its best epoch. None
+            trains all epochs.
+        watched: gives what the schedule and early stopping go by after an epoch, `[*rounds]`, such as the loss on
+            validation data; None takes the training loss.
         threads: None takes one for a step so small that more would lose, else all that torch has.
         capture: record the operations of a step once and replay them, without the layers' Python. What cannot be
             recorded runs plainly, as all does with False; a warning of the logger `minidl` says why.
@@ -65,20 +79,23 @@ def fit(
     in_rounds = for_rounds(model).train()
     encoded = examples.each(lambda part: _encoded(part, model, loss))
     batches = Batches(encoded, batch_size, seeds, parameters.rounds)
-    rest = batches.rows - (len(batches) - 1) * batch_size
-    share = torch.tensor([batch_size] * (len(batches) - 1) + [rest]).to(parameters.values) / batches.rows
+    share = batches.shares().to(parameters.values)
     last_good, losses = parameters.values.clone(), parameters.values.new_empty(len(batches), *parameters.rounds)
     history: list[Tensor] = []
     # A weight is multiplied and added once for each row.
     operations = 2 * parameters.values.numel() * min(batch_size, batches.rows)
-    with use_threads(threads_for(operations) if threads is None else threads):
-        step = CapturedStep(in_rounds, loss, optimizer, threads=torch.get_num_threads(), capture=capture)
+    rate = ScheduledRate(optimizer, parameters, schedule, epochs, len(batches))
+    stop_after_step = rate.after_steps(stop)
+    watchers: list[OnEpoch] = [one.epoch_ended for one in (rate.schedule, early_stopping) if one is not None]
+    with use_threads(threads_for(operations) if threads is None else threads), rate:
+        step = CapturedStep(in_rounds, loss, optimizer, gradients, threads=torch.get_num_threads(), capture=capture)
         stopped_rounds = StoppedRounds(in_rounds, optimizer)
         for epoch in range(epochs):
+            rate.begin_epoch(epoch)
             last_good.copy_(parameters.values)
             done, stopped = 0, False
             for block in batches.blocks(epoch):
-                taken, stopped = step.run(block, losses[done:], stop)
+                taken, stopped = step.run(block, losses[done:], stop_after_step)
                 done += taken
                 if stopped:
                     break
@@ -91,9 +108,13 @@ def fit(
             if done < len(batches):
                 break
             history.append(share @ losses)
-            if on_epoch is not None:
+            if watchers or on_epoch is not None:
                 step.give_back()
-                stopped_rounds.stop(on_epoch(epoch + 1, history[-1]), history[-1])
+                value = history[-1] if watched is None or not watchers else watched()
+                for one in watchers:
+                    stopped_rounds.stop(one(epoch + 1, value), history[-1])
+                if on_epoch is not None:
+                    stopped_rounds.stop(on_epoch(epoch + 1, history[-1]), history[-1])
                 if in_rounds is not model:
                     for_rounds(model)  # which takes over what was set there
                 if not in_rounds.training:  # it was evaluated there
@@ -102,6 +123,8 @@ def fit(
             if stopped or stop() or stopped_rounds.are_all:
                 break
         step.give_back()
+    if early_stopping is not None:
+        early_stopping.restore()
     return _stacked(history, parameters)
 
 

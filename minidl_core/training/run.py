@@ -26,6 +26,7 @@ class Run:
     data: str
     loss: str
     optimizer: str
+    schedule: str
     epochs: int
     """How many are wished for."""
     batch_size: int

@@ -51,9 +51,10 @@ class TrainedModel:
 
     def prepare(self, examples: Examples | MappedExamples) -> Examples | MappedExamples:
         """Features and targets as the model and the loss take them; those of a mapped table whenever they are read."""
-        return examples.each(self._prepared)
+        return examples.each(self.prepared)
 
-    def _prepared(self, examples: Examples) -> Examples:
+    def prepared(self, examples: Examples) -> Examples:
+        """The same of rows that are in memory."""
         values = self.model.parameters.values
         inputs = self._inputs(examples.features)
         if self.target is not None:
@@ -69,10 +70,14 @@ class TrainedModel:
         """
         figures = Figures(self.loss, is_value=self.classes is None)
         for piece in examples.pieces():
-            prepared = self._prepared(piece)
+            prepared = self.prepared(piece)
             output = self._outputs(prepared.features)
             figures.add(output, self._for_each_round(prepared.target), self._for_each_round(piece.target))
         return figures.statistics()
+
+    def loss_on(self, prepared: Examples) -> Tensor:
+        """The loss of each round, `[*rounds]`, on examples as the model and the loss take them."""
+        return self.loss.forward(self._outputs(prepared.features), self._for_each_round(prepared.target))
 
     def _inputs(self, features: Tensor) -> Tensor:
         """Features as the model takes them."""

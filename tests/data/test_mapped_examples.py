@@ -210,7 +210,7 @@ def test_changes_are_made_one_after_the_other_whenever_rows_are_read(table_of: A
 def test_two_tables_are_trained_on_and_tested_on_whole(table_of: Any) -> None:
     mapped = table_of(50)
     for train, test in (mapped, mapped.rows(slice(0, 9))), (mapped.rows(slice(0, 9)), mapped):
-        data = separate(train, test)
+        data = separate(train, test, [0])
         assert data.test is not None
         assert (data.train.rows, data.test.rows) == (len(train), len(test))
         assert numbers(in_memory(data.test).features) == list(range(len(test)))

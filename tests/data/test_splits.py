@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -139,7 +140,7 @@ def test_too_few_rows_for_a_fraction_are_refused(rows: int, fraction: float) -> 
 
 def test_names_and_classes_come_with_the_rows() -> None:
     table = table_of([0, 1, 2, 0, 1, 2])
-    for data in split(table, 0.5, [0, 1]), separate(table, table), draw(Disk(n=20), [0, 1]):
+    for data in split(table, 0.5, [0, 1]), separate(table, table, [0, 1]), draw(Disk(n=20), [0, 1]):
         assert data.target_name in ("t", "class")
         assert data.classes in (table.classes, ("0", "1"))
         assert data.feature_names in (("row",), ("x", "y"))
@@ -147,8 +148,49 @@ def test_names_and_classes_come_with_the_rows() -> None:
 
 def test_a_table_for_test_is_taken_as_it_is_for_every_round() -> None:
     train, test = table_of([0, 1, 0, 1]), table_of([1, 0])
-    data = separate(train, test)
+    data = separate(train, test, [0])
     assert data.test is not None
     assert torch.equal(data.train.features, train.features)
     assert torch.equal(data.test.features, test.features)
     assert torch.equal(data.test.target, test.target)
+
+
+@pytest.mark.parametrize("table", [table_of([0, 1, 2, 2] * 15), values_of(60)], ids=["classes", "values"])
+def test_the_rows_to_validate_on_are_of_those_that_are_not_for_test(table: Table) -> None:
+    without, data = split(table, 0.25, [7, 8]), split(table, 0.25, [7, 8], 0.2)
+    assert data.validation is not None
+    assert data.test is not None
+    assert without.test is not None
+    assert torch.equal(data.test.features, without.test.features)
+    for index, seed in enumerate([7, 8]):
+        parts = [part.features[index].flatten().tolist() for part in (data.train, data.validation, data.test)]
+        assert [len(part) for part in parts] == [36, 9, 15]
+        assert sorted(itertools.chain(*parts)) == list(range(60))
+        alone = split(table, 0.25, [seed], 0.2).validation
+        assert alone is not None
+        assert torch.equal(data.validation.features[index], alone.features)
+        assert torch.equal(data.validation.target[index], alone.target)
+
+
+def test_classes_keep_their_proportions_among_the_rows_to_validate_on() -> None:
+    validation = split(table_of([0, 1, 2, 2] * 15), 0.2, [0], 0.25).validation
+    assert validation is not None
+    assert validation.target.bincount().tolist() == [3, 3, 6]
+
+
+def test_rows_to_validate_on_are_held_out_beside_a_table_for_test() -> None:
+    train, test = values_of(40), values_of(7)
+    data = separate(train, test, [0, 1, 2], 0.1)
+    assert data.validation is not None
+    assert data.test is not None
+    assert data.validation.features.shape == (3, 4, 1)
+    assert data.train.features.shape == (3, 36, 1)
+    assert torch.equal(data.test.features, test.features)
+
+
+def test_a_validation_fraction_that_leaves_no_rows_is_refused() -> None:
+    message = "8 rows cannot be split with a validation fraction of 0.01; give more rows or another fraction"
+    with pytest.raises(DataError, match=message):
+        split(values_of(10), 0.2, [0], 0.01)
+    with pytest.raises(RequestError, match="validation fraction must be at least 0 and less than 1, got 1"):
+        split(values_of(10), 0.2, [0], 1.0)

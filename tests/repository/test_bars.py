@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import minidl_core
+
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "benchmarks")]
 
@@ -21,6 +23,16 @@ def test_the_reports_network_reaches_the_reports_table(seed):
     assert training.train["accuracy"].mean >= 0.990
     assert training.test is not None
     assert training.test["accuracy"].mean >= 0.980
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 100, 200])
+def test_with_a_schedule_the_reports_network_beats_the_reports_table(seed):
+    options = {"optimizer": "sgd(lr=0.5)", "schedule": "one_cycle", "epochs": report.EPOCHS, "batch_size": 10}
+    training = minidl_core.train(report.NETWORK, "disk(n=1000)", rounds=report.ROUNDS, seed=seed, **options)
+    assert training.train["accuracy"].mean >= 0.995
+    assert training.test is not None
+    assert training.test["accuracy"].mean >= 0.985
 
 
 @pytest.mark.slow

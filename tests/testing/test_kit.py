@@ -45,8 +45,8 @@ def test_results_are_the_same_each_time_and_leave_torchs_generator_alone() -> No
 def test_an_unknown_name_a_kind_without_checks_and_a_class_of_another_kind_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'linear'"):
         check_component("layer", "liner")
-    with pytest.raises(RequestError, match=r"no checks of kind 'schedule'; there are of layer, loss"):
-        check_component("schedule", "cosine")
+    with pytest.raises(RequestError, match=r"no checks of kind 'sampler'; there are of layer, loss"):
+        check_component("sampler", "cosine")
     with pytest.raises(RequestError, match="Linear is not of kind 'loss'"):
         check_component("loss", Linear)
 

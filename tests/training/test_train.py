@@ -118,7 +118,7 @@ def test_counts_below_one_are_refused_by_name(name: str, value: int) -> None:
         ({"loss": "msee"}, SpecError, "unknown loss 'msee'"),
         ({"optimizer": "sgd(lr=-1)"}, SpecError, "lr must be greater than 0"),
         ({"target": "label"}, RequestError, "dataset 'disk' has its own target"),
-        ({"test": "other.csv"}, RequestError, "a dataset draws its own test sample"),
+        ({"test": "other.csv"}, RequestError, "a dataset draws its own samples"),
         ({"data": "nowhere.csv", "target": "t"}, DataError, "there is no file 'nowhere.csv'"),
         ({"data": "dis"}, MinidlError, "disk"),
         ({"model": "linear(3,2)"}, SpecError, "expects 3 inputs but gets 2"),

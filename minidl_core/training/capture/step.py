@@ -19,6 +19,7 @@ from minidl_core.training.capture.numpy_calls import FLOATS, array_of
 from minidl_core.training.capture.phase import Phase, log
 from minidl_core.training.capture.remembered import Attribute
 from minidl_core.training.capture.update import Update
+from minidl_core.training.gradients import Gradients
 
 
 class CapturedStep:
@@ -27,18 +28,28 @@ class CapturedStep:
     Batches of each size have tensors and a recording of their own, the update one for all.
 
     Args:
+        gradients: what becomes of them before the optimizer takes its step; None leaves them as they are.
         threads: with how many torch computes.
         capture: False to run every step plainly.
     """
 
-    def __init__(self, model: Module, loss: Loss, optimizer: Optimizer, *, threads: int, capture: bool = True) -> None:
+    def __init__(
+        self,
+        model: Module,
+        loss: Loss,
+        optimizer: Optimizer,
+        gradients: Gradients | None = None,
+        *,
+        threads: int,
+        capture: bool = True,
+    ) -> None:
         self.model, self.loss = model, loss
         self.parameters = model.parameters
         if capture and torch.is_inference_mode_enabled():  # where no one sees what is changed in place
             log.warning("a training step is not captured, and runs more slowly: it is run in torch.inference_mode()")
             capture = False
         self.threads, self.capture = threads, capture
-        self.update = Update(optimizer, self.parameters, threads, self.capture)
+        self.update = Update(optimizer, self.parameters, gradients, threads, self.capture)
         self.state: list[Attribute] = []
         """What layers and the loss carry over from step to step, whatever the size of the batch."""
         self._of_shape: dict[tuple[int, ...], _Gradients] = {}

@@ -15,6 +15,7 @@ from minidl_core.training.capture.operations import Operation
 from minidl_core.training.capture.phase import Phase
 from minidl_core.training.capture.random_state import random_state, set_random_state
 from minidl_core.training.capture.record import Recorder
+from minidl_core.training.gradients import Gradients
 
 
 class _Number(torch.Tensor):
@@ -25,13 +26,28 @@ class _Number(torch.Tensor):
 
 
 class Update(Phase):
-    """An optimizer's step. Its learning rate and its number of steps are read in each replay, and not frozen."""
+    """An optimizer's step, and what becomes of the gradients before it.
+
+    Its learning rate and its number of steps are read in each replay, and not frozen.
+    """
 
     own_numbers = ("lr", "steps")
 
-    def __init__(self, optimizer: Optimizer, parameters: FlatParameters, threads: int, capture: bool = True) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        parameters: FlatParameters,
+        gradients: Gradients | None,
+        threads: int,
+        capture: bool = True,
+    ) -> None:
+        def work() -> None:
+            if gradients is not None:
+                gradients(parameters)
+            optimizer.step(parameters)
+
         device = parameters.values.device
-        super().__init__(lambda: optimizer.step(parameters), lambda: [optimizer], [], device, threads, capture)
+        super().__init__(work, lambda: [optimizer], [], device, threads, capture)
         self.optimizer: Any = optimizer
         self.parameters = parameters
         self._steps, self._lr = (torch.zeros((), dtype=torch.float64, device=device) for _ in range(2))

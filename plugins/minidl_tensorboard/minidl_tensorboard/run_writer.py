@@ -45,6 +45,7 @@ class RunWriter:
             "loss": run.loss,
             "model": run.model,
             "optimizer": run.optimizer,
+            "schedule": run.schedule,
             "training.batch_size": run.batch_size,
             "training.epochs": run.epochs,
             "training.rounds": len(run.seeds),
@@ -77,8 +78,9 @@ class RunWriter:
             self._flush()
 
     def _add_figures(self, training: Training) -> None:
-        for part, figures in ("train", training.train), ("test", training.test or {}):
-            for metric, figure in figures.items():
+        parts = {"train": training.train, "validation": training.validation, "test": training.test}
+        for part, figures in parts.items():
+            for metric, figure in (figures or {}).items():
                 tag = f"final/{metric}/{part}"
                 for file, value in zip(self.rounds, figure.values, strict=False):
                     file.add(training.epochs, {tag: value})

@@ -45,10 +45,10 @@ def test_every_loss_of_every_round_is_read_back(tmp_path, read, monkeypatch, rou
 
 
 def test_final_figures_of_every_round_are_read_back(tmp_path, read):
-    training = train(rounds=4, out=tmp_path)
+    training = train(rounds=4, patience=100, out=tmp_path)
     curves = read(tmp_path)
     assert set(training.train) == {"loss", "accuracy"}
-    for part, figures in ("train", training.train), ("test", training.test):
+    for part, figures in ("train", training.train), ("validation", training.validation), ("test", training.test):
         for metric, figure in figures.items():
             for seed, value in zip(range(3, 7), float32(figure.values), strict=True):
                 assert curves[f"tensorboard/seed-{seed}"][f"final/{metric}/{part}"] == [(7, value)]
@@ -78,6 +78,7 @@ def test_request_is_a_row_of_hyperparameters(tmp_path, rounds, where):
         "loss": "mse",
         "model": "linear(2,8)-tanh-linear(8,2)",
         "optimizer": "sgd(lr=0.05)",
+        "schedule": "constant",
         "training.batch_size": 16,
         "training.epochs": 7,
         "training.rounds": rounds,

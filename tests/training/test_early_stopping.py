@@ -1,0 +1,129 @@
+"""Each round stops by itself, and has its best weights in the end, as a training without patience shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from minidl_core.data.rounds import Examples
+from minidl_core.errors import ArgumentError, RequestError
+from minidl_core.losses import MSE
+from minidl_core.nn import Linear, Sequential, Tanh
+from minidl_core.optim import SGD
+from minidl_core.training import fit, train
+from minidl_core.training.early_stopping import EarlyStopping
+
+EPOCHS, PATIENCE = 60, 4
+IRIS = str(Path(__file__).parents[2] / "examples" / "data" / "iris.csv")
+
+
+def samples(seed: int, rounds: int) -> Examples:
+    generator = torch.Generator().manual_seed(seed)
+    axes = (rounds,) if rounds > 1 else ()
+    x = torch.randn(*axes, 12, 3, dtype=torch.float64, generator=generator)
+    return Examples(x, x[..., :1] + torch.randn(*axes, 12, 1, dtype=torch.float64, generator=generator))
+
+
+def trained(rounds: int, patience: int | None, capture: bool = True) -> tuple[list[Tensor], list[Tensor], Any]:
+    """The validation losses and the weights after each epoch, and what stopped it, if anything."""
+    model = Sequential(Linear(3, 16), Tanh(), Linear(16, 1)).initialize(range(rounds), dtype=torch.float64)
+    validation = samples(1, rounds)
+    early_stopping = None if patience is None else EarlyStopping(model.parameters, patience)
+    losses, weights = [], []
+
+    def watched() -> Tensor:
+        losses.append(MSE().forward(model.forward(validation.features), validation.target))
+        weights.append(model.parameters.values.clone())
+        return losses[-1]
+
+    options = {"epochs": EPOCHS, "batch_size": 6, "seeds": range(rounds), "watched": watched, "capture": capture}
+    fit(model, samples(0, rounds), MSE(), SGD(0.2), early_stopping=early_stopping or Never(model.parameters), **options)
+    return losses, [*weights, model.parameters.values], early_stopping
+
+
+class Never(EarlyStopping):
+    """One that has endless patience."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, 10**9)
+
+
+def best_epoch(losses: list[float]) -> tuple[int, int]:
+    """The best epoch, and the one after which a round stops, both from 1: by a loop over the losses of all epochs."""
+    best, least = 0, float("inf")
+    for epoch, loss in enumerate(losses, 1):
+        if loss < least:
+            best, least = epoch, loss
+        elif epoch - best == PATIENCE:
+            return best, epoch
+    return best, len(losses)
+
+
+@pytest.mark.parametrize("capture", [True, False])
+@pytest.mark.parametrize("rounds", [1, 5])
+def test_a_round_has_the_weights_of_its_best_epoch(rounds: int, capture: bool) -> None:
+    losses, weights, _ = trained(rounds, None)
+    stopped_losses, stopped_weights, early_stopping = trained(rounds, PATIENCE, capture)
+    of_rounds = torch.stack(losses).reshape(EPOCHS, rounds)
+    expected = [best_epoch(of_rounds[:, index].tolist()) for index in range(rounds)]
+    assert early_stopping.epochs.reshape(-1).tolist() == [best for best, _ in expected]
+    assert len(stopped_losses) == max(last for _, last in expected) < EPOCHS
+    assert early_stopping.has_ended
+    for index, (best, _) in enumerate(expected):
+        found, right = (one.reshape(rounds, -1)[index] for one in (stopped_weights[-1], weights[best - 1]))
+        torch.testing.assert_close(found, right, rtol=1e-9, atol=1e-11)
+    assert rounds == 1 or len({best for best, _ in expected}) > 1
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_training_on_a_table_says_when_each_round_was_best(rounds: int) -> None:
+    options: dict[str, Any] = {"target": "species", "optimizer": "sgd(lr=1)", "rounds": rounds, "epochs": 200}
+    network = "linear(_,16)-tanh-linear(16,_)"
+    training = train(network, IRIS, patience=5, **options)
+    assert training.best_epochs is not None
+    assert training.validation is not None
+    assert not training.interrupted
+    assert training.epochs == max(training.best_epochs) + 5 < 200
+    whole = train(network, IRIS, validation_fraction=0.2, **options | {"epochs": training.best_epochs[0]})
+    own = (one.trained.model.parameters.values.reshape(rounds, -1)[0] for one in (training, whole))
+    torch.testing.assert_close(*own, rtol=1e-5, atol=1e-6)  # captured at the same steps, of which some are plain
+    assert whole.validation is not None
+    assert training.validation["loss"].values[0] == pytest.approx(whole.validation["loss"].values[0], rel=1e-4)
+    assert whole.best_epochs is None
+
+
+def test_a_training_that_ends_before_its_patience_has_its_best_weights_too() -> None:
+    training = train("linear(_,_)", IRIS, target="species", patience=100, epochs=3)
+    assert training.best_epochs == (3,)
+    assert training.epochs == 3
+    assert not training.interrupted
+
+
+def test_with_a_fraction_of_0_the_training_loss_decides() -> None:
+    training = train("linear(_,_)", IRIS, target="species", patience=2, validation_fraction=0.0, epochs=4)
+    assert training.validation is None
+    assert training.best_epochs == (4,)
+
+
+def test_a_dataset_draws_a_sample_to_validate_on() -> None:
+    training = train("linear(_,8)-relu-linear(8,_)", "moons(n=50)", patience=3, epochs=5, rounds=2)
+    data = training.data
+    assert data.validation is not None
+    assert data.test is not None
+    assert data.validation.features.shape == data.test.features.shape == (2, 50, 2)
+    assert not torch.equal(data.validation.features, data.test.features)
+    without = train("linear(_,8)-relu-linear(8,_)", "moons(n=50)", epochs=5, rounds=2).data
+    assert without.validation is None
+    assert torch.equal(without.train.features, data.train.features)
+
+
+@pytest.mark.parametrize("patience", [0, -1])
+def test_no_patience_at_all_is_refused(patience: int) -> None:
+    with pytest.raises(RequestError, match=f"patience must be at least 1, got {patience}"):
+        train("linear(_,_)", "disk", patience=patience)
+    with pytest.raises(ArgumentError, match="patience must be at least 1"):
+        EarlyStopping(Sequential(Linear(1, 1)).initialize([0]).parameters, patience)
