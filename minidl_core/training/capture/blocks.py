@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.operations import Operation, Value
 
-BLOCK = 2**16
-"""Numbers of a block for each thread: 256 KB of float32, so that the few vectors that an operation touches lie in a
-core's cache, and Python's part is small beside the arithmetic."""
+BLOCK = 2**18
+"""Numbers of a block for each thread, 1 MB of float32: the few vectors that an operation touches lie in a cache that a
+core shares with few others, and Python's part is small beside the arithmetic."""
 MOST_BLOCKS = 2**10
 
 
