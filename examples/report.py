@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 import minidl_core
-from minidl_core.cli.progress import progress_bar
+from minidl_core.cli.progress import progress
 
 NETWORK = "linear(2,25)-relu-linear(25,25)-tanh-linear(25,25)-sigmoid-linear(25,2)"
 EPOCHS = 300
@@ -21,7 +21,7 @@ OPTIMIZER = "sgd(lr=0.03)"
 
 def run(seed: int) -> minidl_core.training.Training:
     """Train ten rounds at once, each on its own 1,000 points and tested on 1,000 others."""
-    with progress_bar(EPOCHS) as on_epoch:
+    with progress(EPOCHS) as on_epoch:
         return minidl_core.train(
             NETWORK,
             "disk(n=1000)",

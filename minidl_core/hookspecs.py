@@ -53,11 +53,11 @@ def minidl_run_start(run: Run) -> None:
 
 
 @hookspec
-def minidl_epoch_end(run: Run, epoch: int, loss: Tensor) -> None:
+def minidl_epoch_end(run: Run, epoch: int, loss: Tensor, validation_loss: Tensor | None) -> None:
     """An epoch has ended. Called after each epoch that ended well, `epoch` counting from 1.
 
     `loss` is the epoch's mean training loss of each round, `[*rounds]`: a single number where there is one round.
-    Since 0.1.
+    `validation_loss` is the loss after it on the rows that are held out for validation, or None. Since 0.1.
     """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -16,7 +16,7 @@ import click
 from minidl_core.cli import completion
 from minidl_core.cli.main import INTERRUPTED
 from minidl_core.cli.output import json_option, print_json, print_table
-from minidl_core.cli.progress import progress_bar
+from minidl_core.cli.progress import progress
 from minidl_core.errors import DataError, DivergedError, MinidlError, ModelFileError, RequestError
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ MANY_CLASSES = 20
     shell_complete=completion.folder,
     help="A new folder for the model.  [default: runs/TIME-DATA]",
 )
+@click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @json_option
 def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
     """Train a model on DATA: a .csv or .tsv file with a header, a .npy file, or a registered dataset.
@@ -128,8 +129,9 @@ def _train(
     """What the training gave, and why it ended early where it diverged."""
     import minidl_core
 
+    shown = nullcontext() if options.pop("quiet") else progress(options["epochs"])
     # What a component prints does not mix with results.
-    with redirect_stdout(sys.stderr), progress_bar(options["epochs"]) as on_epoch:
+    with redirect_stdout(sys.stderr), shown as on_epoch:
         try:
             training = minidl_core.train(
                 options.pop("model"), data, out=folder, stop=interruption.stop, on_epoch=on_epoch, **options

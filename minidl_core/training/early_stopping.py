@@ -24,7 +24,8 @@ class EarlyStopping:
     def __init__(self, parameters: FlatParameters, patience: int) -> None:
         require("patience", patience, patience >= 1, "at least 1")
         self._parameters, self.patience = parameters, patience
-        self._best = parameters.values.clone()
+        self.best = parameters.values.clone()
+        """The weights of each round after its best epoch."""
         self.least = parameters.values.new_full(parameters.rounds, math.inf)
         """The least loss of each round, `[*rounds]`."""
         self.epochs = torch.zeros(parameters.rounds, dtype=torch.int64, device=parameters.values.device)
@@ -37,11 +38,7 @@ class EarlyStopping:
         is_better = losses < self.least
         self.least = torch.where(is_better, losses.to(self.least), self.least)
         self.epochs = torch.where(is_better, epoch, self.epochs)
-        self._best[is_better] = self._parameters.values[is_better]
+        self.best[is_better] = self._parameters.values[is_better]
         stopped = epoch - self.epochs >= self.patience
         self.has_ended = bool(stopped.all())
         return stopped
-
-    def restore(self) -> None:
-        """Give the model the weights that each round was best with."""
-        self._parameters.values.copy_(self._best)

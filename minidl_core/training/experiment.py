@@ -45,6 +45,8 @@ class Training:
     batch_size: int
     history: Tensor = field(repr=False)
     """The loss of each epoch done, `[epochs, *rounds]`."""
+    validation_history: Tensor | None = field(repr=False)
+    """The same on the validation part, after each epoch; None where there is none."""
     seconds: float
     """Wall time of the training loop."""
     train: dict[str, Statistics]
@@ -130,14 +132,13 @@ def train(
     seeds = round_seeds(operator.index(seed), rounds)  # a plain integer, of whatever kind it is given
     criterion, updates, plan = Loss.of(loss), Optimizer.of(optimizer), Schedule.of(schedule)
     gradients = Gradients(clip_norm, l1, l2)
-    if patience is not None and patience < 1:
-        raise RequestError(f"patience must be at least 1, got {patience}")
     if updates.steps:
         raise RequestError(f"{updates} has taken {updates.steps} steps before; give a new one, or its spec")
     round_data = _round_data(data, target, task, test, test_fraction, validation_fraction, patience, seeds)
     trained = _untrained(model, round_data, criterion, seeds, DTYPES[dtype], place)
     examples = trained.prepare(round_data.train)
     validation = None if round_data.validation is None else trained.prepared(round_data.validation)
+    validation_losses: list[Tensor] = []
     early_stopping = None if patience is None else EarlyStopping(trained.model.parameters, patience)
 
     def finished(history: Tensor, seconds: float) -> Training:
@@ -148,6 +149,7 @@ def train(
             plan,
             batch_size,
             history.cpu(),
+            torch.stack(validation_losses).cpu() if validation_losses else None,
             seconds,
             train=trained.evaluate(round_data.train),
             validation=trained.evaluate(round_data.validation) if round_data.validation else None,
@@ -170,9 +172,14 @@ def train(
         )
     )
 
-    def epoch_ended(epoch: int, losses: Tensor) -> Any:
-        hooks.epoch_end(epoch, losses)
-        return None if on_epoch is None else on_epoch(epoch, losses)
+    def watched() -> Tensor:
+        assert validation is not None
+        validation_losses.append(trained.loss_on(validation))
+        return validation_losses[-1]
+
+    def epoch_ended(epoch: int, losses: Tensor, watched: Tensor) -> Any:
+        hooks.epoch_end(epoch, losses, None if validation is None else watched)
+        return None if on_epoch is None else on_epoch(epoch, losses, watched)
 
     training: Training | None = None
     try:
@@ -189,7 +196,7 @@ def train(
             schedule=plan,
             gradients=gradients,
             early_stopping=early_stopping,
-            watched=None if validation is None else lambda: trained.loss_on(validation),
+            watched=None if validation is None else watched,
             threads=threads,
             capture=capture,
             on_epoch=epoch_ended if hooks.listening or on_epoch is not None else None,

@@ -25,10 +25,6 @@ class Gradients:
             require(name, value, 0 <= value < float("inf"), "0 or greater, and finite")
         self.clip_norm, self.l1, self.l2 = clip_norm, l1, l2
 
-    @property
-    def change_nothing(self) -> bool:
-        return self.clip_norm is None and not self.l1 and not self.l2
-
     def __call__(self, parameters: FlatParameters) -> None:
         """Change `parameters.grads` in place."""
         w, g = parameters.values, parameters.grads

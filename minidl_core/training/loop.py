@@ -25,9 +25,10 @@ from minidl_core.training.scheduled_rate import ScheduledRate
 from minidl_core.training.stopped import StoppedRounds
 from minidl_core.training.threads import threads_for, use_threads
 
-OnEpoch = Callable[[int, Tensor], Any]
-"""Called with the number of epochs done and the last one's loss of each round, `[*rounds]`. May return which rounds are
-to stop there: True or False for all, or one for each, `[*rounds]`."""
+OnEpoch = Callable[[int, Tensor, Tensor], Any]
+"""Called with the number of epochs done, the last one's loss of each round, `[*rounds]`, and what is watched: the loss
+on validation data, for one, or that same training loss. May return which rounds are to stop there: True or False for
+all, or one for each, `[*rounds]`."""
 
 
 def fit(
@@ -71,7 +72,7 @@ def fit(
     Raises:
         ShapeError: for features and targets that do not fit, and a loss that is not one number a round.
         DivergedError: when a loss or a weight becomes NaN or infinite. The model then has the weights of the last
-            epoch that ended well.
+            epoch that ended well, or with early stopping the best of each round.
     """
     require("epochs", epochs, epochs >= 0, "0 or greater")
     parameters = model.parameters
@@ -86,7 +87,9 @@ def fit(
     operations = 2 * parameters.values.numel() * min(batch_size, batches.rows)
     rate = ScheduledRate(optimizer, parameters, schedule, epochs, len(batches))
     stop_after_step = rate.after_steps(stop)
-    watchers: list[OnEpoch] = [one.epoch_ended for one in (rate.schedule, early_stopping) if one is not None]
+    watchers: list[Callable[[int, Tensor], Any]] = [
+        one.epoch_ended for one in (rate.schedule, early_stopping) if one is not None
+    ]
     with use_threads(threads_for(operations) if threads is None else threads), rate:
         step = CapturedStep(in_rounds, loss, optimizer, gradients, threads=torch.get_num_threads(), capture=capture)
         stopped_rounds = StoppedRounds(in_rounds, optimizer)
@@ -100,21 +103,21 @@ def fit(
                 if stopped:
                     break
             stopped_rounds.set_back(losses[:done])
-            if error := _diverged(losses[:done], parameters.values, epoch, len(batches)):
+            if error := _diverged(losses[:done], parameters.values, epoch, len(batches), early_stopping is not None):
                 step.give_back()
                 error.history = _stacked(history, parameters)
-                parameters.values.copy_(last_good)
+                parameters.values.copy_(last_good if early_stopping is None else early_stopping.best)
                 raise error
             if done < len(batches):
                 break
             history.append(share @ losses)
-            if watchers or on_epoch is not None:
+            if watchers or watched is not None or on_epoch is not None:
                 step.give_back()
-                value = history[-1] if watched is None or not watchers else watched()
+                value = history[-1] if watched is None else watched()
                 for one in watchers:
                     stopped_rounds.stop(one(epoch + 1, value), history[-1])
                 if on_epoch is not None:
-                    stopped_rounds.stop(on_epoch(epoch + 1, history[-1]), history[-1])
+                    stopped_rounds.stop(on_epoch(epoch + 1, history[-1], value), history[-1])
                 if in_rounds is not model:
                     for_rounds(model)  # which takes over what was set there
                 if not in_rounds.training:  # it was evaluated there
@@ -124,7 +127,7 @@ def fit(
                 break
         step.give_back()
     if early_stopping is not None:
-        early_stopping.restore()
+        parameters.values.copy_(early_stopping.best)
     return _stacked(history, parameters)
 
 
@@ -151,7 +154,7 @@ def _stacked(history: list[Tensor], parameters: FlatParameters) -> Tensor:
     return torch.stack(history) if history else parameters.values.new_zeros(0, *parameters.rounds)
 
 
-def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int) -> DivergedError | None:
+def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int, keeps_best: bool) -> DivergedError | None:
     """Where a loss of an epoch's steps, `[steps, *rounds]`, or a weight after them is not finite; None if all are."""
     # A sum is finite only where all numbers are, and takes a fraction of the time of looking at each.
     if math.isfinite(losses.sum() + values.sum()):
@@ -168,9 +171,10 @@ def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int) -> Diverge
         step, what = len(losses), "the weights became NaN or infinite"
     rounds = (bad_rounds.reshape(-1).nonzero().flatten() + 1).tolist()
     among = f" in round {', '.join(map(str, rounds))} of {bad_rounds.numel()}" if bad_rounds.dim() else ""
+    kept = "each round's best weights" if keeps_best else f"its weights from the end of epoch {epoch}"
     return DivergedError(
-        f"{what} in epoch {epoch + 1}, step {step} of {steps}{among}; the model keeps its weights from "
-        f"the end of epoch {epoch}. Try a smaller learning rate first",
+        f"{what} in epoch {epoch + 1}, step {step} of {steps}{among}; the model keeps {kept}. "
+        "Try a smaller learning rate first",
         epoch=epoch + 1,
         step=step,
         rounds=rounds,

@@ -50,9 +50,12 @@ class RunHooks:
                 self.listening.append(report)
                 self._call(report, "minidl_run_start")
 
-    def epoch_end(self, epoch: int, loss: Tensor) -> None:
+    def epoch_end(self, epoch: int, loss: Tensor, validation_loss: Tensor | None) -> None:
         for report in list(self.listening):
-            self._call(report, "minidl_epoch_end", epoch=epoch, loss=loss.clone())  # theirs to change
+            losses = {"loss": loss.clone(), "validation_loss": None}  # theirs to change
+            if validation_loss is not None:
+                losses["validation_loss"] = validation_loss.clone()
+            self._call(report, "minidl_epoch_end", epoch=epoch, **losses)
 
     def end(self, training: Training | None) -> None:
         """Tell the end. An interruption there costs what the plugin does, and not the training that is done."""

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from minidl_core.data.rounds import Examples
-from minidl_core.errors import ArgumentError, RequestError
+from minidl_core.errors import ArgumentError, DivergedError
 from minidl_core.losses import MSE
-from minidl_core.nn import Linear, Sequential, Tanh
+from minidl_core.nn import Linear, Module, Sequential, Tanh
 from minidl_core.optim import SGD
 from minidl_core.training import fit, train
 from minidl_core.training.early_stopping import EarlyStopping
@@ -121,9 +121,73 @@ def test_a_dataset_draws_a_sample_to_validate_on() -> None:
     assert torch.equal(without.train.features, data.train.features)
 
 
+def test_a_training_that_diverges_keeps_the_best_weights() -> None:
+    options: dict[str, Any] = {
+        "target": "species",
+        "optimizer": "sgd(lr=0.1)",
+        "epochs": 60,
+        "validation_fraction": 0.2,
+    }
+
+    def explode(epoch: int, *_: Tensor) -> None:
+        if epoch == 12:
+            updates.lr = 1e30
+
+    updates = SGD(0.1)
+    with pytest.raises(DivergedError, match=r"in epoch 13, .* the model keeps each round's best weights") as diverged:
+        train("linear(_,_)", IRIS, patience=30, on_epoch=explode, **options | {"optimizer": updates})
+    training = diverged.value.training
+    assert training is not None
+    assert training.best_epochs is not None
+    assert training.validation is not None
+    assert training.validation_history is not None
+    [best] = training.best_epochs
+    assert training.validation["loss"].mean == pytest.approx(training.validation_history[best - 1].item(), rel=1e-6)
+    assert training.validation_history.argmin() == best - 1
+
+
+def test_the_validation_losses_are_kept_without_patience_too() -> None:
+    training = train("linear(_,_)", IRIS, target="species", validation_fraction=0.2, epochs=5, rounds=2)
+    assert training.validation_history is not None
+    assert training.validation is not None
+    assert training.validation_history.shape == (5, 2)
+    assert training.validation_history[-1].tolist() == pytest.approx(training.validation["loss"].values, rel=1e-6)
+
+
+class Mixed(Module):
+    """One of rows without a round axis."""
+
+    takes_rounds = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert x.dim() == 2
+        return x * 1.5
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy * 1.5
+
+
+def test_rounds_that_are_computed_one_by_one_stop_too() -> None:
+    options: dict[str, Any] = {
+        "target": "species",
+        "optimizer": "sgd(lr=0.5)",
+        "rounds": 3,
+        "epochs": 40,
+        "patience": 2,
+    }
+    one_by_one = train(Sequential(Linear(4, 8), Tanh(), Mixed(), Linear(8, 3)), IRIS, **options)
+    assert one_by_one.best_epochs is not None
+    for index, best in enumerate(one_by_one.best_epochs):
+        assert one_by_one.validation_history is not None
+        assert one_by_one.validation_history[: best + 2, index].argmin() == best - 1
+    found = [one.validation["loss"].values for one in [one_by_one] if one.validation is not None]
+    least = one_by_one.validation_history.min(0).values
+    assert found[0] == pytest.approx(least.tolist(), rel=1e-6)
+
+
 @pytest.mark.parametrize("patience", [0, -1])
 def test_no_patience_at_all_is_refused(patience: int) -> None:
-    with pytest.raises(RequestError, match=f"patience must be at least 1, got {patience}"):
+    with pytest.raises(ArgumentError, match=f"patience must be at least 1, got {patience}"):
         train("linear(_,_)", "disk", patience=patience)
     with pytest.raises(ArgumentError, match="patience must be at least 1"):
         EarlyStopping(Sequential(Linear(1, 1)).initialize([0]).parameters, patience)

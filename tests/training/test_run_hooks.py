@@ -149,7 +149,7 @@ def test_plugins_are_called_in_the_order_of_their_names(plugin: Plugin, capsys: 
 def test_the_callers_own_callback_hears_of_each_epoch_after_the_plugins(plugin: Plugin) -> None:
     listening = plugin("listening", LISTENING)
     seen = []
-    trained(on_epoch=lambda epoch, loss: seen.append((epoch, loss.item(), len(heard(listening).epochs))))
+    trained(on_epoch=lambda epoch, loss, _: seen.append((epoch, loss.item(), len(heard(listening).epochs))))
     losses = [loss.item() for loss in heard(listening).losses]
     assert seen == [(epoch, losses[epoch - 1], epoch) for epoch in (1, 2, 3)]
 
@@ -186,7 +186,7 @@ def test_a_diverged_training_is_told_with_what_there_was_before(plugin: Plugin) 
 def test_a_training_that_ends_with_another_error_has_an_end_without_figures(
     plugin: Plugin, error: type[BaseException]
 ) -> None:
-    def fail(epoch: int, _: torch.Tensor) -> None:
+    def fail(epoch: int, *_: torch.Tensor) -> None:
         if epoch == 2:
             raise error
 

@@ -47,7 +47,7 @@ def trained(
     updates = Optimizer.of(optimizer)
     updates.lr = lr  # type: ignore[attr-defined]
 
-    def on_epoch(epoch: int, _: Tensor) -> Any:
+    def on_epoch(epoch: int, *_: Tensor) -> Any:
         return stops.get(epoch)
 
     options = {"epochs": epochs, "batch_size": BATCH, "seeds": range(ROUNDS), "on_epoch": on_epoch, **options}
@@ -99,7 +99,12 @@ def test_rounds_that_are_computed_one_after_the_other_stop_too() -> None:
     def run(epochs: int, stops: dict[int, Any]) -> tuple[Tensor, list[Tensor]]:
         model = Sequential(Linear(3, 4), Alone()).initialize(range(ROUNDS), dtype=torch.float64)
         x = torch.randn(ROWS, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-        options = {"epochs": epochs, "batch_size": BATCH, "seeds": range(ROUNDS), "on_epoch": lambda e, _: stops.get(e)}
+        options = {
+            "epochs": epochs,
+            "batch_size": BATCH,
+            "seeds": range(ROUNDS),
+            "on_epoch": lambda e, *_: stops.get(e),
+        }
         fit(model, Examples(x, torch.zeros(ROWS, 4, dtype=torch.float64)), MSE(), SGD(), **options)
         [apart] = model.member_by_member or []
         return model.parameters.values, [member.layers[1].mean for member in apart.members]  # type: ignore[attr-defined]
@@ -116,7 +121,7 @@ def test_one_round_may_stop_too(answer: Any) -> None:
     model = Sequential(Linear(3, 3)).initialize([0])
     x = torch.randn(ROWS, 3, generator=torch.Generator().manual_seed(0))
     answer = torch.tensor(answer).squeeze() if isinstance(answer, list) else answer
-    stop_at_two = {"on_epoch": lambda epoch, _: answer if epoch == 2 else None}
+    stop_at_two = {"on_epoch": lambda epoch, *_: answer if epoch == 2 else None}
     assert len(fit(model, Examples(x, x), MSE(), SGD(), epochs=9, batch_size=5, seeds=[0], **stop_at_two)) == 2
 
 

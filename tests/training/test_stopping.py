@@ -62,7 +62,7 @@ def stopped(stop: Callable[[], bool], epochs: int = 4) -> tuple[Tensor, Tensor, 
         batch_size=BATCH,
         seeds=SEEDS,
         stop=stop,
-        on_epoch=lambda epoch, _: heard.append(epoch),
+        on_epoch=lambda epoch, *_: heard.append(epoch),
     )
     return history, model.parameters.values, heard
 
@@ -96,7 +96,7 @@ def test_the_losses_before_a_stop_are_those_of_the_whole_training() -> None:
         epochs=4,
         batch_size=BATCH,
         seeds=SEEDS,
-        on_epoch=lambda epoch, _: heard.append(epoch),
+        on_epoch=lambda epoch, *_: heard.append(epoch),
         stop=lambda: len(heard) == 2,
     )
     assert torch.equal(part, whole[:2])
@@ -114,7 +114,7 @@ def test_each_epoch_is_heard_of_with_the_loss_of_each_round() -> None:
         epochs=3,
         batch_size=BATCH,
         seeds=SEEDS,
-        on_epoch=lambda epoch, losses: heard.append((epoch, losses.clone())),
+        on_epoch=lambda epoch, losses, _: heard.append((epoch, losses.clone())),
     )
     assert [epoch for epoch, _ in heard] == [1, 2, 3]
     assert torch.equal(torch.stack([losses for _, losses in heard]), history)
@@ -129,7 +129,7 @@ def test_train_says_whether_it_was_stopped_and_measures_what_there_is(epochs_don
         epochs=3,
         batch_size=5,
         rounds=2,
-        on_epoch=lambda epoch, _: heard.append(epoch),
+        on_epoch=lambda epoch, *_: heard.append(epoch),
         stop=lambda: len(heard) >= epochs_done,
     )
     assert training.interrupted == interrupted

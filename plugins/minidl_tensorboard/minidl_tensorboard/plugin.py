@@ -26,9 +26,9 @@ def minidl_run_start(run: Run) -> None:
 
 
 @hookimpl
-def minidl_epoch_end(run: Run, epoch: int, loss: Tensor) -> None:
+def minidl_epoch_end(run: Run, epoch: int, loss: Tensor, validation_loss: Tensor | None) -> None:
     if writer := _writers.get(run):
-        writer.epoch_end(epoch, loss)
+        writer.epoch_end(epoch, loss, validation_loss)
 
 
 @hookimpl

@@ -60,13 +60,16 @@ class RunWriter:
                 file=sys.stderr,
             )
 
-    def epoch_end(self, epoch: int, loss: Tensor) -> None:
-        """Write an epoch's loss, `[*rounds]`, at once or a moment later with the epochs after it."""
-        losses = loss.cpu().double().reshape(-1)
-        for file, value in zip(self.rounds, losses[:MOST_ROUNDS].tolist(), strict=True):
-            file.add(epoch, {"epoch/loss": value})
-        if self.mean:
-            self.mean.add(epoch, {"epoch/loss": losses.mean().item(), "std/epoch/loss": losses.std().item()})
+    def epoch_end(self, epoch: int, loss: Tensor, validation_loss: Tensor | None) -> None:
+        """Write an epoch's losses, `[*rounds]`, at once or a moment later with the epochs after it."""
+        for tag, of_rounds in ("epoch/loss", loss), ("epoch/validation_loss", validation_loss):
+            if of_rounds is None:
+                continue
+            losses = of_rounds.cpu().double().reshape(-1)
+            for file, value in zip(self.rounds, losses[:MOST_ROUNDS].tolist(), strict=True):
+                file.add(epoch, {tag: value})
+            if self.mean:
+                self.mean.add(epoch, {tag: losses.mean().item(), f"std/{tag}": losses.std().item()})
         if time.monotonic() >= self._next_flush:
             self._flush()
 

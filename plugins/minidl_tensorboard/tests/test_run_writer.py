@@ -44,6 +44,15 @@ def test_every_loss_of_every_round_is_read_back(tmp_path, read, monkeypatch, rou
         assert curves[f"tensorboard/seed-{3 + r}"]["epoch/loss"] == expected
 
 
+def test_the_validation_losses_are_read_back(tmp_path, read):
+    training = train(rounds=2, patience=100, out=tmp_path)
+    curves = read(tmp_path)
+    for r in range(2):
+        expected = list(zip(range(1, 8), float32(training.validation_history[:, r]), strict=True))
+        assert curves[f"tensorboard/seed-{3 + r}"]["epoch/validation_loss"] == expected
+    assert [epoch for epoch, _ in curves["tensorboard/mean"]["std/epoch/validation_loss"]] == list(range(1, 8))
+
+
 def test_final_figures_of_every_round_are_read_back(tmp_path, read):
     training = train(rounds=4, patience=100, out=tmp_path)
     curves = read(tmp_path)
@@ -114,7 +123,7 @@ def test_training_that_fails_before_an_epoch_ended_leaves_no_folder(tmp_path):
 
 
 def test_training_that_fails_later_is_readable_up_to_there(tmp_path, read):
-    def on_epoch(epoch, _):
+    def on_epoch(epoch, *_):
         if epoch == 3:
             raise KeyboardInterrupt
 
@@ -212,7 +221,7 @@ def test_second_training_into_a_folder_is_refused_and_the_first_stays(tmp_path, 
 def test_folder_that_goes_away_costs_the_rest(tmp_path, monkeypatch):
     monkeypatch.setattr(run_writer, "SECONDS_BETWEEN_FLUSHES", 0.0)
 
-    def on_epoch(epoch, _):
+    def on_epoch(epoch, *_):
         if epoch == 2:
             (tmp_path / "tensorboard").rename(tmp_path / "moved")
 

@@ -72,7 +72,7 @@ def test_a_learning_rate_set_after_an_epoch_is_taken(rounds: int) -> None:
     def run(capture: bool) -> Any:
         optimizer = SGD(0.1)
 
-        def slower(epoch: int, _: Tensor) -> None:
+        def slower(epoch: int, *_: Tensor) -> None:
             optimizer.lr = 0.1 / (1 + epoch)
 
         return trained(optimizer=optimizer, rounds=rounds, on_epoch=slower, capture=capture)
@@ -111,7 +111,7 @@ def test_a_learning_rate_may_become_one_for_each_round_and_a_number_again() -> N
     def run(capture: bool) -> Any:
         optimizer = SGD(0.1)
 
-        def change(epoch: int, _: Tensor) -> None:
+        def change(epoch: int, *_: Tensor) -> None:
             optimizer.lr = torch.tensor([[0.1], [0.2]], dtype=torch.float64) if epoch % 2 else 0.05 / epoch
 
         return trained(optimizer=optimizer, rounds=2, on_epoch=change, capture=capture, epochs=8)
@@ -196,7 +196,7 @@ def test_an_attribute_of_an_optimizer_set_between_epochs_is_taken() -> None:
     def run(capture: bool) -> Any:
         optimizer = Warmup()
 
-        def change(epoch: int, _: Tensor) -> None:
+        def change(epoch: int, *_: Tensor) -> None:
             optimizer.power = 1 + epoch
 
         return trained(optimizer=optimizer, on_epoch=change, capture=capture)
@@ -256,7 +256,7 @@ def test_an_attribute_of_a_layer_set_between_epochs_is_taken() -> None:
     def run(capture: bool) -> Any:
         layer = Scaled()
 
-        def change(epoch: int, _: Tensor) -> None:
+        def change(epoch: int, *_: Tensor) -> None:
             layer.factor = 1 / epoch
 
         return trained(layer, on_epoch=change, capture=capture)

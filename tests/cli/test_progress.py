@@ -1,0 +1,78 @@
+"""What is told of a training on its way: a line now and then in a pipe, a bar on a terminal, or nothing."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from minidl_core.cli import progress as progress_module
+from minidl_core.cli.progress import progress
+
+TRAIN = ["train", "moons(n=200)", "--model", "linear(_,8)-tanh-linear(8,_)"]
+
+
+def test_in_a_pipe_lines_come_after_some_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    now = iter([0.0, 4.0, 11.0, 12.0, 22.0])
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(now))
+    loss, validation = torch.tensor([0.25, 0.75]), torch.tensor([0.5, 1.0])
+    with progress(20) as on_epoch:
+        for epoch in (1, 2, 3):
+            on_epoch(epoch, loss, loss)
+        on_epoch(10, loss, validation)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "epoch 2 of 20, loss 0.5000 ± 0.3536, 99 s left",
+        "epoch 10 of 20, loss 0.5000 ± 0.3536, validation loss 0.7500 ± 0.3536, 22 s left",
+    ]
+
+
+def test_one_round_has_no_deviation(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(progress_module, "SECONDS_BETWEEN_LINES", 0.0)
+    with progress(2) as on_epoch:
+        on_epoch(1, torch.tensor(0.5), torch.tensor(0.125))
+    assert capsys.readouterr().err.startswith("epoch 1 of 2, loss 0.5000, validation loss 0.1250, ")
+
+
+def on_a_terminal(*arguments: str, folder: Path) -> str:
+    """What a command writes on standard error where that is a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minidl_core", *arguments],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env=environment,
+    )
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # how Linux says that nobody writes any more
+            break
+        if not part:
+            break
+        written += part
+    os.close(ours)
+    assert process.wait() == 0
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.decode())
+
+
+def test_on_a_terminal_a_bar_shows_epoch_losses_and_the_time_left(tmp_path: Path) -> None:
+    shown = on_a_terminal(*TRAIN, "--rounds", "3", "--epochs", "150", "--patience", "150", folder=tmp_path)
+    assert re.search(r"epoch +\d+/150 .* loss 0\.\d{4} ± 0\.\d{4}, validation loss 0\.\d{4} ± 0\.\d{4} .*left", shown)
+
+
+def test_quiet_shows_nothing(tmp_path: Path) -> None:
+    assert on_a_terminal(*TRAIN, "--epochs", "150", "--quiet", folder=tmp_path) == ""
