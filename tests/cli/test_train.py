@@ -38,6 +38,31 @@ def test_json_has_the_figures_of_the_same_training_from_python(minidl):
     assert Path(printed["out"], "model.safetensors").is_file()
 
 
+def test_what_stops_and_steers_a_training_is_asked_for_and_told(minidl):
+    options = {"schedule": "cosine(final=0.1)", "clip_norm": 0.5, "l1": 1e-4, "l2": 1e-3, "patience": 3}
+    flags = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+    common = ["train", IRIS, "--target", "species", "--model", NETWORK, "--rounds", 2, "--seed", 4, *flags]
+    printed = minidl(*common, "--json").json()
+    expected = minidl_core.train(NETWORK, str(IRIS), target="species", rounds=2, seed=4, **options)
+    assert printed["schedule"] == "cosine(final=0.1)"
+    assert printed["best_epochs"] == list(expected.best_epochs)
+    assert printed["validation"]["loss"]["values"] == list(expected.validation["loss"].values)
+    assert printed["test"]["loss"]["values"] == list(expected.test["loss"].values)
+    ran = minidl(*common)
+    first, last = min(expected.best_epochs), max(expected.best_epochs)
+    assert "96 rows to train on, 24 to validate on, 30 to test on" in ran.out
+    assert "schedule   cosine(final=0.1)\n" in ran.out
+    assert (f"best       epochs {first} to {last}, by round\n" if first < last else f"epoch {first}\n") in ran.out
+    assert ran.out.split("\n\n")[1].split()[:3] == ["TRAIN", "VALIDATION", "TEST"]
+
+
+def test_each_of_them_changes_the_training(minidl):
+    common = ["train", "disk(n=50)", "--model", NETWORK, "--epochs", 5, "--json"]
+    flags = ["--schedule", "step(step_size=1)"], ["--clip-norm", 1e-3], ["--l1", 0.1], ["--l2", 0.1]
+    losses = [minidl(*common, *one).json()["train"]["loss"]["mean"] for one in ([], *flags)]
+    assert len(set(losses)) == 5
+
+
 def test_progress_and_warnings_stay_out_of_a_pipe(minidl):
     ran = minidl("train", "disk(n=50)", "--model", NETWORK, "--epochs", 2, "--json")
     assert ran.json()
