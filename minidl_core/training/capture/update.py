@@ -80,6 +80,12 @@ class Update(Phase):
         self.state[:] = [attribute for attribute in self.state if attribute.name not in self.own_numbers]
         self._steps_of_one = self.optimizer.steps - steps
 
+    def _check(self) -> None:
+        if self._has_its_rate():
+            super()._check()
+        else:
+            self._first()
+
     def _undo(self) -> Callable[[], None]:
         """What sets everything back that a step may have changed by now."""
         places = [(place, dict(place)) for place in (vars(self.optimizer), self.optimizer.state)]
@@ -136,17 +142,19 @@ class Update(Phase):
         program = super()._replay()
 
         def replay() -> None:
-            if getattr(self.optimizer, "lr", None) is not self._known_lr and not self._takes_lr():
-                self._first()
-            else:
+            if self._has_its_rate():
                 program()
                 self.optimizer.steps += self._steps_of_one
+            else:
+                self._first()
 
         return replay
 
-    def _takes_lr(self) -> bool:
-        """Read a learning rate that someone has set; not where it was a number and now is a tensor, or the reverse."""
-        lr, known = self.optimizer.lr, self._known_lr
+    def _has_its_rate(self) -> bool:
+        """Read a rate that someone has set; False where it was a number and is a tensor now, or the reverse."""
+        lr, known = getattr(self.optimizer, "lr", None), self._known_lr
+        if lr is known:
+            return True
         if not isinstance(lr, (int, float)) or not isinstance(known, (int, float)):
             return False
         self._lr.fill_(lr)
