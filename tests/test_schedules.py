@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import lr_scheduler
 
 from minidl_core.data.rounds import Examples
-from minidl_core.errors import RequestError
+from minidl_core.errors import RequestError, ShapeError
 from minidl_core.losses import MSE
 from minidl_core.nn import FlatParameters, Linear, Sequential
 from minidl_core.optim import SGD, Optimizer
@@ -114,11 +114,12 @@ class Watched(SGD):
 
 
 def trained(optimizer: Optimizer, rounds: int = 1, **options: Any) -> tuple[Tensor, Tensor]:
-    """The history and the weights of five epochs of three steps."""
+    """The history and the weights, of five epochs of three steps unless asked otherwise."""
     model = Sequential(Linear(3, 2)).initialize(range(rounds), dtype=torch.float64)
     x = torch.rand(14, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     seeds = range(rounds)
-    history = fit(model, Examples(x, x[:, :2]), MSE(), optimizer, epochs=5, batch_size=5, seeds=seeds, **options)
+    options = {"epochs": 5, "batch_size": 5, **options}
+    history = fit(model, Examples(x, x[:, :2]), MSE(), optimizer, seeds=seeds, **options)
     return history, model.parameters.values.clone()
 
 
@@ -131,12 +132,20 @@ def test_a_training_takes_each_step_at_its_rate(spec: str) -> None:
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
-@pytest.mark.parametrize("spec", ["cosine", "one_cycle", "reduce_on_plateau(patience=0,threshold=0.5)"])
-def test_a_captured_step_reads_the_rate_anew(spec: str, rounds: int) -> None:
+@pytest.mark.parametrize("batch_size", [5, 14])
+@pytest.mark.parametrize(
+    "spec",
+    ["cosine", "exponential(gamma=0.5)", "one_cycle", "warmup_cosine", "reduce_on_plateau(patience=0,threshold=0.5)"],
+)
+def test_a_captured_step_reads_the_rate_anew(
+    spec: str, batch_size: int, rounds: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {"batch_size": batch_size, "epochs": 15}
     captured, plain = (
-        trained(SGD(LR), rounds, capture=capture, schedule=Schedule.of(spec)) for capture in (True, False)
+        trained(SGD(LR), rounds, capture=capture, schedule=Schedule.of(spec), **options) for capture in (True, False)
     )
-    constant = trained(SGD(LR), rounds)
+    constant = trained(SGD(LR), rounds, **options)
+    assert caplog.messages == []  # of steps that run plainly
     for one, other, without in zip(captured, plain, constant, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
         assert not torch.allclose(one, without, rtol=1e-4)
@@ -176,3 +185,37 @@ def test_an_optimizer_without_a_rate_is_refused() -> None:
 
     with pytest.raises(RequestError, match="has no lr that 'cosine' could set"):
         trained(Still(), schedule=Schedule.of("cosine"))
+
+
+@pytest.mark.parametrize("factor", [torch.ones(2), torch.ones(3, 1), -0.1, math.nan, torch.tensor([1.0, 1.0, -1.0])])
+def test_a_factor_that_is_none_is_refused(factor: float | Tensor) -> None:
+    class Wrong(Schedule):
+        def __call__(self, progress: Progress) -> float | Tensor:
+            return factor
+
+    with pytest.raises(
+        RequestError, match=r"'Wrong' must give a number, 0 or greater, or one for each round, \[3\]; got"
+    ):
+        trained(SGD(LR), 3, schedule=Wrong())
+
+
+def test_what_a_schedule_returns_after_an_epoch_stops_nothing() -> None:
+    class Answers(Constantly):
+        def epoch_ended(self, epoch: int, value: Tensor) -> Any:
+            return torch.ones_like(value, dtype=torch.bool)
+
+    history, _ = trained(SGD(LR), schedule=Answers())
+    assert len(history) == 5
+
+
+class Constantly(Schedule):
+    """A half."""
+
+    def __call__(self, progress: Progress) -> float:
+        return 0.5
+
+
+@pytest.mark.parametrize("watched", [0.5, torch.ones(2), torch.tensor(1.0)], ids=["number", "two", "one for all"])
+def test_what_is_watched_must_be_one_number_for_each_round(watched: Any) -> None:
+    with pytest.raises(ShapeError, match=r"watched must give a tensor of one number for each round, \[3\]; got"):
+        trained(SGD(LR), 3, watched=lambda: watched)

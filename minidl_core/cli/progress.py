@@ -43,13 +43,18 @@ class _Lines:
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
-        self.start = self.last = time.monotonic()
+        self.last = time.monotonic()
+        self.first: tuple[int, float] | None = None
+        """The first epoch, and when it ended: what went before it is no measure of the others."""
 
     def __call__(self, epoch: int, loss: Tensor, watched: Tensor) -> None:
         now = time.monotonic()
-        if now - self.last >= SECONDS_BETWEEN_LINES:
+        if self.first is None:
+            self.first = epoch, now
+        elif now - self.last >= SECONDS_BETWEEN_LINES:
             self.last = now
-            left = (now - self.start) / epoch * (self.epochs - epoch)
+            begun, start = self.first
+            left = (now - start) / (epoch - begun) * (self.epochs - epoch)
             print(f"epoch {epoch} of {self.epochs}, {_described(loss, watched)}, {left:.0f} s left", file=sys.stderr)
 
 

@@ -113,7 +113,8 @@ def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
         if interruption.wished and problem is None:
             # Before the figures: whoever reads them may have been interrupted too, and be gone.
             done = f"{training.epochs} of {options['epochs']} epochs were done"
-            click.echo(f"minidl: interrupted; {done}; the model and the figures are those of that moment", err=True)
+            moment = "of that moment" if training.best_epochs is None else "of each round's best epoch"
+            click.echo(f"minidl: interrupted; {done}; the model and the figures are those {moment}", err=True)
         if as_json:
             print_json(_as_json(training, saved))
         else:

@@ -3,42 +3,66 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from minidl_core.errors import require
-from minidl_core.nn import FlatParameters
+from minidl_core.nn import Module
+from minidl_core.training.stopped import learned_by_layers
 
 
 class EarlyStopping:
-    """Stops each round when its loss has not become less for `patience` epochs; its best weights are kept.
+    """Stops each round when its loss has not become less for `patience` epochs; what it had learned by then is kept.
 
     Source: Prechelt 1998, Early stopping - but when?, in Neural Networks: Tricks of the Trade.
 
     Args:
-        parameters: of the model, all rounds.
         patience: epochs, at least 1.
     """
 
-    def __init__(self, parameters: FlatParameters, patience: int) -> None:
+    def __init__(self, patience: int) -> None:
         require("patience", patience, patience >= 1, "at least 1")
-        self._parameters, self.patience = parameters, patience
-        self.best = parameters.values.clone()
-        """The weights of each round after its best epoch."""
-        self.least = parameters.values.new_full(parameters.rounds, math.inf)
+        self.patience = patience
+
+    def begin(self, model: Module) -> None:
+        """Forget an earlier training; this is what learns in the one that begins."""
+        values = model.parameters.values
+        self._model, self._values = model, values
+        self._best = values.clone()
+        self._layers: dict[tuple[int, str], Tensor] = {}
+        """What layers remember beside their parameters, by place and name."""
+        self.least = values.new_full(values.shape[:-1], math.inf)
         """The least loss of each round, `[*rounds]`."""
-        self.epochs = torch.zeros(parameters.rounds, dtype=torch.int64, device=parameters.values.device)
-        """After how many epochs it was that, `[*rounds]`; 0 where no loss was a number."""
-        self.has_ended = False
+        self.epochs = torch.zeros(values.shape[:-1], dtype=torch.int64, device=values.device)
+        """After how many epochs it was that, `[*rounds]`; 0 where none has ended."""
+        self.stopped = torch.zeros_like(self.epochs, dtype=torch.bool)
+        """Which rounds have stopped, `[*rounds]`."""
+
+    @property
+    def has_ended(self) -> bool:
         """Whether all rounds have stopped."""
+        return bool(self.stopped.all())
 
     def epoch_ended(self, epoch: int, losses: Tensor) -> Tensor:
         """Which rounds are to stop after an epoch, counted from 1, with these losses, `[*rounds]`."""
-        is_better = losses < self.least
-        self.least = torch.where(is_better, losses.to(self.least), self.least)
-        self.epochs = torch.where(is_better, epoch, self.epochs)
-        self.best[is_better] = self._parameters.values[is_better]
-        stopped = epoch - self.epochs >= self.patience
-        self.has_ended = bool(stopped.all())
-        return stopped
+        is_better = (losses < self.least) & ~self.stopped
+        if is_better.any():
+            self.least = torch.where(is_better, losses.to(self.least), self.least)
+            self.epochs = torch.where(is_better, epoch, self.epochs)
+            self._best[is_better] = self._values[is_better]
+            for place, name, rows in learned_by_layers(self._model, is_better):
+                self._kept(place, name)[rows] = place[name][rows]
+        self.stopped = self.stopped | (epoch - self.epochs >= self.patience)
+        return self.stopped
+
+    def restore(self) -> None:
+        """Give each round back what it had learned after its best epoch; one of which none has ended stays as it is."""
+        had_one = self.epochs > 0
+        self._values[had_one] = self._best[had_one]
+        for place, name, rows in learned_by_layers(self._model, had_one):
+            place[name][rows] = self._kept(place, name)[rows]
+
+    def _kept(self, place: dict[str, Any], name: str) -> Tensor:
+        return self._layers.setdefault((id(place), name), place[name].clone())

@@ -23,9 +23,10 @@ from minidl_core.optim import Optimizer
 from minidl_core.schedules import Schedule
 from minidl_core.seeding import round_seeds
 from minidl_core.spec import build_model
+from minidl_core.training.after_epoch import OnEpoch
 from minidl_core.training.early_stopping import EarlyStopping
 from minidl_core.training.gradients import Gradients
-from minidl_core.training.loop import OnEpoch, fit
+from minidl_core.training.loop import fit
 from minidl_core.training.run import Run, RunHooks
 from minidl_core.training.statistics import Statistics
 from minidl_core.training.trained_model import TrainedModel, output_sizes
@@ -53,7 +54,7 @@ class Training:
     validation: dict[str, Statistics] | None
     test: dict[str, Statistics] | None
     interrupted: bool
-    """Whether `stop` ended it before its last epoch."""
+    """Whether it ended before its last epoch for another reason than patience."""
     best_epochs: tuple[int, ...] | None
     """After how many epochs each round had the weights that it has now; None without patience."""
 
@@ -107,11 +108,11 @@ def train(
         test_fraction: of that part; None takes a fifth.
         validation_fraction: of the rows that are not for test, the part that is not trained on either: its loss is what
             `patience` and schedules go by. None takes a fifth where there is a patience, else none; with 0 they go by
-            the training loss. A dataset draws a validation sample of its own size where there is a patience.
+            the training loss. A dataset draws a validation sample of its own size where there is a patience and no 0.
         schedule: of the learning rate, or its spec.
         clip_norm, l1, l2: see `Gradients`. The losses that are told are without the penalties.
-        patience: a round stops when its validation loss has not become less for so many epochs, and has the weights of
-            its best one in the end. None trains all epochs.
+        patience: a round stops when its validation loss has not become less for so many epochs, and has what it had
+            learned by its best one in the end. None trains all epochs.
         epochs, batch_size: how often all rows are used, and how many at once.
         dtype: `float32` or `float64`.
         device: `cpu`, or `cuda` for a GPU of NVIDIA's (`cuda:1` for the second), where all is computed.
@@ -139,7 +140,7 @@ def train(
     examples = trained.prepare(round_data.train)
     validation = None if round_data.validation is None else trained.prepared(round_data.validation)
     validation_losses: list[Tensor] = []
-    early_stopping = None if patience is None else EarlyStopping(trained.model.parameters, patience)
+    early_stopping = None if patience is None else EarlyStopping(patience)
 
     def finished(history: Tensor, seconds: float) -> Training:
         return Training(
@@ -239,9 +240,9 @@ def _round_data(
         raise RequestError("a table and a dataset have their own target and task; leave both out")
     source = open_data(data, target, task) if isinstance(data, str) else data
     if isinstance(source, Dataset):
-        if test is not None or test_fraction is not None or validation_fraction is not None:
+        if test is not None or test_fraction is not None or validation_fraction:
             raise RequestError("a dataset draws its own samples; leave the test data and the fractions out")
-        return draw(source, seeds, validation=patience is not None)
+        return draw(source, seeds, validation=patience is not None and validation_fraction is None)
     if validation_fraction is None:
         validation_fraction = 0.0 if patience is None else VALIDATION_FRACTION
     if test is None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 from minidl_core.errors import require
 from minidl_core.nn import FlatParameters
 
 
+@dataclass(frozen=True)
 class Gradients:
     """Adds the gradients of penalties on all parameters, and limits the norm; each round by itself.
 
@@ -19,11 +23,15 @@ class Gradients:
         l1, l2: weights of the penalties, 0 or greater.
     """
 
-    def __init__(self, clip_norm: float | None = None, l1: float = 0.0, l2: float = 0.0) -> None:
-        require("clip_norm", clip_norm, clip_norm is None or 0 < clip_norm < float("inf"), "greater than 0")
-        for name, value in ("l1", l1), ("l2", l2):
-            require(name, value, 0 <= value < float("inf"), "0 or greater, and finite")
-        self.clip_norm, self.l1, self.l2 = clip_norm, l1, l2
+    clip_norm: float | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __post_init__(self) -> None:
+        limit = self.clip_norm
+        require("clip_norm", limit, limit is None or 0 < limit < math.inf, "greater than 0 and finite")
+        for name, value in ("l1", self.l1), ("l2", self.l2):
+            require(name, value, 0 <= value < math.inf, "0 or greater, and finite")
 
     def __call__(self, parameters: FlatParameters) -> None:
         """Change `parameters.grads` in place."""

@@ -18,17 +18,13 @@ from minidl_core.nn import FlatParameters, Module
 from minidl_core.nn.member_by_member import for_rounds
 from minidl_core.optim import Optimizer
 from minidl_core.schedules import Schedule
+from minidl_core.training.after_epoch import AfterEpoch, OnEpoch
 from minidl_core.training.capture import CapturedStep
 from minidl_core.training.early_stopping import EarlyStopping
 from minidl_core.training.gradients import Gradients
 from minidl_core.training.scheduled_rate import ScheduledRate
 from minidl_core.training.stopped import StoppedRounds
 from minidl_core.training.threads import threads_for, use_threads
-
-OnEpoch = Callable[[int, Tensor, Tensor], Any]
-"""Called with the number of epochs done, the last one's loss of each round, `[*rounds]`, and what is watched: the loss
-on validation data, for one, or that same training loss. May return which rounds are to stop there: True or False for
-all, or one for each, `[*rounds]`."""
 
 
 def fit(
@@ -58,8 +54,8 @@ def fit(
         seeds: one a round, for the order of its batches.
         schedule: of the learning rate, which is the optimizer's own again in the end.
         gradients: what becomes of them before each step: penalties, a limit to their norm.
-        early_stopping: which rounds stop, by what is watched; in the end each has the weights of its best epoch. None
-            trains all epochs.
+        early_stopping: which rounds stop, by what is watched; in the end each has what it had learned by its best
+            epoch. None trains all epochs.
         watched: gives what the schedule and early stopping go by after an epoch, `[*rounds]`, such as the loss on
             validation data; None takes the training loss.
         threads: None takes one for a step so small that more would lose, else all that torch has.
@@ -72,7 +68,7 @@ def fit(
     Raises:
         ShapeError: for features and targets that do not fit, and a loss that is not one number a round.
         DivergedError: when a loss or a weight becomes NaN or infinite. The model then has the weights of the last
-            epoch that ended well, or with early stopping the best of each round.
+            epoch that ended well, or with early stopping those of each round's best epoch.
     """
     require("epochs", epochs, epochs >= 0, "0 or greater")
     parameters = model.parameters
@@ -86,10 +82,10 @@ def fit(
     # A weight is multiplied and added once for each row.
     operations = 2 * parameters.values.numel() * min(batch_size, batches.rows)
     rate = ScheduledRate(optimizer, parameters, schedule, epochs, len(batches))
+    after_epoch = AfterEpoch(rate, early_stopping, watched, on_epoch)
     stop_after_step = rate.after_steps(stop)
-    watchers: list[Callable[[int, Tensor], Any]] = [
-        one.epoch_ended for one in (rate.schedule, early_stopping) if one is not None
-    ]
+    if early_stopping is not None:
+        early_stopping.begin(in_rounds)
     with use_threads(threads_for(operations) if threads is None else threads), rate:
         step = CapturedStep(in_rounds, loss, optimizer, gradients, threads=torch.get_num_threads(), capture=capture)
         stopped_rounds = StoppedRounds(in_rounds, optimizer)
@@ -106,18 +102,16 @@ def fit(
             if error := _diverged(losses[:done], parameters.values, epoch, len(batches), early_stopping is not None):
                 step.give_back()
                 error.history = _stacked(history, parameters)
-                parameters.values.copy_(last_good if early_stopping is None else early_stopping.best)
+                parameters.values.copy_(last_good)
+                if early_stopping is not None:
+                    early_stopping.restore()
                 raise error
             if done < len(batches):
                 break
             history.append(share @ losses)
-            if watchers or watched is not None or on_epoch is not None:
+            if after_epoch.is_anything:
                 step.give_back()
-                value = history[-1] if watched is None else watched()
-                for one in watchers:
-                    stopped_rounds.stop(one(epoch + 1, value), history[-1])
-                if on_epoch is not None:
-                    stopped_rounds.stop(on_epoch(epoch + 1, history[-1], value), history[-1])
+                after_epoch(epoch + 1, history[-1], stopped_rounds)
                 if in_rounds is not model:
                     for_rounds(model)  # which takes over what was set there
                 if not in_rounds.training:  # it was evaluated there
@@ -127,7 +121,7 @@ def fit(
                 break
         step.give_back()
     if early_stopping is not None:
-        parameters.values.copy_(early_stopping.best)
+        early_stopping.restore()
     return _stacked(history, parameters)
 
 
@@ -171,7 +165,7 @@ def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int, keeps_best
         step, what = len(losses), "the weights became NaN or infinite"
     rounds = (bad_rounds.reshape(-1).nonzero().flatten() + 1).tolist()
     among = f" in round {', '.join(map(str, rounds))} of {bad_rounds.numel()}" if bad_rounds.dim() else ""
-    kept = "each round's best weights" if keeps_best else f"its weights from the end of epoch {epoch}"
+    kept = "the weights of each round's best epoch" if keeps_best else f"its weights from the end of epoch {epoch}"
     return DivergedError(
         f"{what} in epoch {epoch + 1}, step {step} of {steps}{among}; the model keeps {kept}. "
         "Try a smaller learning rate first",

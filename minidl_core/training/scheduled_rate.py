@@ -73,6 +73,10 @@ class ScheduledRate:
         factor = self.schedule(
             Progress(self._step // self._steps, self._epochs, self._step, self._epochs * self._steps)
         )
+        rounds, found = self._like.shape[:-1], torch.as_tensor(factor)
+        if found.shape not in [(), rounds] or not (found >= 0).all():
+            expected = f"a number, 0 or greater, or one for each round, {[*rounds]}"
+            raise RequestError(f"'{self.schedule}' must give {expected}; got {factor}")
         if isinstance(factor, Tensor) or isinstance(self._own, Tensor):
             self._set_of_rounds(factor)
         else:

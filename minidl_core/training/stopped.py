@@ -14,6 +14,9 @@ from minidl_core.nn.member_by_member import MemberByMember
 from minidl_core.nn.saved import saved_names
 from minidl_core.optim import Optimizer
 
+Learned = tuple[dict[str, Any], str, Any]
+"""A place, the name of a tensor there, and which of its rows are those of some rounds."""
+
 
 class StoppedRounds:
     """Keeps all that was learned in stopped rounds as it was then. They are computed with the others, and set back."""
@@ -70,18 +73,23 @@ class StoppedRounds:
             raise RequestError(f"on_epoch must return {expected}, got {given.dtype} of shape {list(given.shape)}")
         return given.expand(self.rounds.shape)
 
-    def _learned(self, stopped: Tensor) -> Iterator[tuple[dict[str, Any], str, Any]]:
-        """All that is remembered of some rounds, by the optimizer and the layers: where, and which rows are theirs."""
-        axes = stopped.shape
-        layers: list[tuple[Module, Any]] = [(layer, stopped) for layer in self._model.layers_within().values()]
-        if isinstance(self._model, MemberByMember):
-            of_rounds = zip(self._model.members, stopped, strict=True)
-            layers = [(one, ...) for member, is_new in of_rounds if is_new for one in member.layers_within().values()]
-        places: list[tuple[dict[str, Any], Any]] = [(self._optimizer.state, stopped)]
-        places += [(vars(layer), rows) for layer, rows in layers]
-        saved = {name for layer, _ in layers for name in saved_names(type(layer))}
-        for place, rows in places:
-            for name, value in place.items():
-                is_theirs = isinstance(value, Tensor) and (rows is ... or value.shape[: len(axes)] == axes)
-                if is_theirs and name not in saved:
-                    yield place, name, rows
+    def _learned(self, stopped: Tensor) -> Iterator[Learned]:
+        """All that is remembered of some rounds, by the optimizer and the layers."""
+        state = self._optimizer.state
+        for name, value in state.items():
+            if value.shape[: stopped.dim()] == stopped.shape:
+                yield state, name, stopped
+        yield from learned_by_layers(self._model, stopped)
+
+
+def learned_by_layers(model: Module, rounds: Tensor) -> Iterator[Learned]:
+    """All that layers remember of some rounds, beside their parameters."""
+    layers: list[tuple[Module, Any]] = [(layer, rounds) for layer in model.layers_within().values()]
+    if isinstance(model, MemberByMember):
+        of_rounds = zip(model.members, rounds, strict=True)
+        layers = [(one, ...) for member, is_one in of_rounds if is_one for one in member.layers_within().values()]
+    for layer, rows in layers:
+        for name, value in vars(layer).items():
+            is_theirs = isinstance(value, Tensor) and (rows is ... or value.shape[: rounds.dim()] == rounds.shape)
+            if is_theirs and name not in saved_names(type(layer)):
+                yield vars(layer), name, rows

@@ -43,7 +43,7 @@ IRIS = DATA / "iris.csv"
         ),
         (["disk", "--model", NETWORK, "--schedule", "cosin"], 2, "unknown schedule 'cosin'"),
         (["disk", "--model", NETWORK, "--schedule", "step(gamma=0)"], 2, "gamma must be greater than 0, got 0"),
-        (["disk", "--model", NETWORK, "--clip-norm", "0"], 2, "clip_norm must be greater than 0, got 0.0"),
+        (["disk", "--model", NETWORK, "--clip-norm", "0"], 2, "clip_norm must be greater than 0 and finite, got 0.0"),
         (["disk", "--model", NETWORK, "--l1", "-1"], 2, "l1 must be 0 or greater, and finite, got -1.0"),
         (["disk", "--model", NETWORK, "--l2", "nan"], 2, "l2 must be 0 or greater, and finite, got nan"),
         (["disk", "--model", NETWORK, "--patience", "0"], 2, "--patience"),

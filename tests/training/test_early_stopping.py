@@ -29,10 +29,10 @@ def samples(seed: int, rounds: int) -> Examples:
 
 
 def trained(rounds: int, patience: int | None, capture: bool = True) -> tuple[list[Tensor], list[Tensor], Any]:
-    """The validation losses and the weights after each epoch, and what stopped it, if anything."""
+    """The validation losses and the weights after each epoch, and what stopped it."""
     model = Sequential(Linear(3, 16), Tanh(), Linear(16, 1)).initialize(range(rounds), dtype=torch.float64)
     validation = samples(1, rounds)
-    early_stopping = None if patience is None else EarlyStopping(model.parameters, patience)
+    early_stopping = EarlyStopping(10**9 if patience is None else patience)
     losses, weights = [], []
 
     def watched() -> Tensor:
@@ -41,15 +41,8 @@ def trained(rounds: int, patience: int | None, capture: bool = True) -> tuple[li
         return losses[-1]
 
     options = {"epochs": EPOCHS, "batch_size": 6, "seeds": range(rounds), "watched": watched, "capture": capture}
-    fit(model, samples(0, rounds), MSE(), SGD(0.2), early_stopping=early_stopping or Never(model.parameters), **options)
+    fit(model, samples(0, rounds), MSE(), SGD(0.2), early_stopping=early_stopping, **options)
     return losses, [*weights, model.parameters.values], early_stopping
-
-
-class Never(EarlyStopping):
-    """One that has endless patience."""
-
-    def __init__(self, parameters: Any) -> None:
-        super().__init__(parameters, 10**9)
 
 
 def best_epoch(losses: list[float]) -> tuple[int, int]:
@@ -134,7 +127,9 @@ def test_a_training_that_diverges_keeps_the_best_weights() -> None:
             updates.lr = 1e30
 
     updates = SGD(0.1)
-    with pytest.raises(DivergedError, match=r"in epoch 13, .* the model keeps each round's best weights") as diverged:
+    with pytest.raises(
+        DivergedError, match=r"in epoch 13, .* the model keeps the weights of each round's best epoch"
+    ) as diverged:
         train("linear(_,_)", IRIS, patience=30, on_epoch=explode, **options | {"optimizer": updates})
     training = diverged.value.training
     assert training is not None
@@ -152,6 +147,61 @@ def test_the_validation_losses_are_kept_without_patience_too() -> None:
     assert training.validation is not None
     assert training.validation_history.shape == (5, 2)
     assert training.validation_history[-1].tolist() == pytest.approx(training.validation["loss"].values, rel=1e-6)
+
+
+class Running(Module):
+    """x less a running mean of its columns, which no gradient learns."""
+
+    mean: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not hasattr(self, "mean"):
+            self.mean = torch.zeros_like(x.mean(-2))
+        if self.training:
+            self.mean.mul_(0.9).add_(x.mean(-2), alpha=0.1)
+        return x - self.mean.unsqueeze(-2)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_what_layers_learned_beside_their_weights_is_that_of_the_best_epoch_too(rounds: int) -> None:
+    model = Sequential(Linear(4, 8), Running(), Tanh(), Linear(8, 3))
+    training = train(model, IRIS, target="species", optimizer="sgd(lr=0.5)", rounds=rounds, patience=6, epochs=80)
+    assert training.validation is not None
+    assert training.validation_history is not None
+    assert training.best_epochs is not None
+    assert min(training.best_epochs) < 70
+    least = training.validation_history.reshape(-1, rounds).min(0).values
+    assert training.validation["loss"].values == pytest.approx(least.tolist(), rel=1e-6)
+
+
+def test_a_round_that_has_stopped_stays_so() -> None:
+    model = Sequential(Linear(1, 1)).initialize([0, 1])
+    early_stopping = EarlyStopping(2)
+    early_stopping.begin(model)
+    for epoch, losses in enumerate([[1.0, 4.0], [2.0, 3.0], [2.0, 2.0], [0.5, 1.0]], 1):
+        stopped = early_stopping.epoch_ended(epoch, torch.tensor(losses))
+    assert stopped.tolist() == [True, False]
+    assert early_stopping.epochs.tolist() == [1, 4]
+
+
+def test_a_training_that_ends_in_its_first_epoch_keeps_what_it_has_learned() -> None:
+    steps = iter(range(10))
+    options: dict[str, Any] = {"target": "species", "validation_fraction": 0.2}
+    training = train("linear(_,_)", IRIS, patience=5, stop=lambda: next(steps) == 1, **options)
+    steps = iter(range(10))
+    without = train("linear(_,_)", IRIS, stop=lambda: next(steps) == 1, **options)
+    assert training.best_epochs == (0,)
+    assert training.train == without.train
+    assert training.interrupted
+
+
+def test_a_dataset_goes_by_its_training_loss_where_the_fraction_is_0() -> None:
+    training = train("linear(_,_)", "moons(n=50)", patience=2, validation_fraction=0.0, epochs=3)
+    assert training.validation is None
+    assert training.best_epochs == (3,)
 
 
 class Mixed(Module):
@@ -190,4 +240,4 @@ def test_no_patience_at_all_is_refused(patience: int) -> None:
     with pytest.raises(ArgumentError, match=f"patience must be at least 1, got {patience}"):
         train("linear(_,_)", "disk", patience=patience)
     with pytest.raises(ArgumentError, match="patience must be at least 1"):
-        EarlyStopping(Sequential(Linear(1, 1)).initialize([0]).parameters, patience)
+        EarlyStopping(patience)

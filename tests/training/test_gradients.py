@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -78,10 +79,15 @@ def test_each_of_them_makes_a_difference_but_for_a_limit_that_is_never_reached()
     assert differ == [choice != {"clip_norm": 100.0} for choice in CHOICES]
 
 
+def test_they_cannot_be_changed_behind_a_captured_steps_back() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Gradients().l2 = 0.5  # type: ignore[misc]
+
+
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"clip_norm": 0.0}, "clip_norm must be greater than 0, got 0.0"),
+        ({"clip_norm": 0.0}, "clip_norm must be greater than 0 and finite, got 0.0"),
         ({"clip_norm": float("inf")}, "clip_norm must be greater than 0"),
         ({"l1": -1.0}, "l1 must be 0 or greater, and finite, got -1.0"),
         ({"l2": float("nan")}, "l2 must be 0 or greater, and finite, got nan"),
