@@ -66,11 +66,11 @@ class Training:
 
 def train(
     model: Sequential | str,
-    data: Dataset | Table | MappedTable | str,
+    data: Dataset | Table | MappedTable | str | Path,
     *,
     target: str | None = None,
     task: str | None = None,
-    test: Table | MappedTable | str | None = None,
+    test: Table | MappedTable | str | Path | None = None,
     test_fraction: float | None = None,
     validation_fraction: float | None = None,
     loss: Loss | str = "mse",
@@ -226,19 +226,24 @@ def _device(name: str) -> torch.device:
 
 
 def _round_data(
-    data: Dataset | Table | MappedTable | str,
+    data: Dataset | Table | MappedTable | str | Path,
     target: str | None,
     task: str | None,
-    test: Table | MappedTable | str | None,
+    test: Table | MappedTable | str | Path | None,
     test_fraction: float | None,
     validation_fraction: float | None,
     patience: int | None,
     seeds: Sequence[int],
 ) -> RoundData:
     """The training, the validation and the test part of each round."""
+    data = str(data) if isinstance(data, Path) else data
     if not isinstance(data, str) and (target or task):
         raise RequestError("a table and a dataset have their own target and task; leave both out")
     source = open_data(data, target, task) if isinstance(data, str) else data
+    if not isinstance(source, Dataset | Table | MappedTable):
+        raise RequestError(
+            f"data must be a dataset, a minidl_core.Table, or the spec or the path of one; got {type(source).__name__}"
+        )
     if isinstance(source, Dataset):
         if test is not None or test_fraction is not None or validation_fraction:
             raise RequestError("a dataset draws its own samples; leave the test data and the fractions out")
@@ -249,8 +254,8 @@ def _round_data(
         return split(source, TEST_FRACTION if test_fraction is None else test_fraction, seeds, validation_fraction)
     if test_fraction is not None:
         raise RequestError("test data and a test fraction exclude each other; leave one out")
-    if isinstance(test, str):
-        test = open_data_like(test, source.feature_names, source.target_name, source.classes)
+    if isinstance(test, str | Path):
+        test = open_data_like(str(test), source.feature_names, source.target_name, source.classes)
     return separate(source, test, seeds, validation_fraction)
 
 

@@ -44,6 +44,12 @@ def test_names_and_components_train_alike() -> None:
     assert str(by_name.trained.model) == str(by_component.trained.model) == "linear(2,4)-tanh-linear(4,2)"
 
 
+def test_a_path_may_be_a_path(csv: Callable[[int], str]) -> None:
+    options: dict[str, Any] = {"target": "label", "epochs": 1}
+    one, other = (train("linear(_,_)", kind(csv(30)), test=kind(csv(20)), **options) for kind in (str, Path))
+    assert (one.train, one.test) == (other.train, other.test)
+
+
 def test_the_same_call_gives_the_same_training_whatever_ran_before() -> None:
     torch.manual_seed(1)
     first = train("linear(_,_)", "moons(n=40)", epochs=3, rounds=2)
@@ -119,6 +125,8 @@ def test_counts_below_one_are_refused_by_name(name: str, value: int) -> None:
         ({"optimizer": "sgd(lr=-1)"}, SpecError, "lr must be greater than 0"),
         ({"target": "label"}, RequestError, "dataset 'disk' has its own target"),
         ({"test": "other.csv"}, RequestError, "a dataset draws its own samples"),
+        ({"data": np.zeros((5, 2))}, RequestError, "data must be a dataset, a minidl_core.Table, or .*; got ndarray"),
+        ({"data": Path("nowhere.csv"), "target": "t"}, DataError, "there is no file 'nowhere.csv'"),
         ({"data": "nowhere.csv", "target": "t"}, DataError, "there is no file 'nowhere.csv'"),
         ({"data": "dis"}, MinidlError, "disk"),
         ({"model": "linear(3,2)"}, SpecError, "expects 3 inputs but gets 2"),
