@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from minidl_core.nn import Tanh as Tanh
     from minidl_core.optim import SGD as SGD
     from minidl_core.optim import Optimizer as Optimizer
+    from minidl_core.schedules import Progress as Progress
+    from minidl_core.schedules import Schedule as Schedule
     from minidl_core.spec import build_component as build_component
     from minidl_core.spec import build_model as build_model
     from minidl_core.spec import parse as parse
@@ -40,6 +42,7 @@ _HOMES = {
     "losses": ("MAE", "MSE", "Loss"),
     "nn": ("Linear", "Module", "ReLU", "Sequential", "Sigmoid", "Tanh"),
     "optim": ("SGD", "Optimizer"),
+    "schedules": ("Progress", "Schedule"),
     "spec": ("build_component", "build_model", "parse"),
     "training": ("accuracy", "load_model", "save_model", "train", "train_model_SGD"),
 }

@@ -62,13 +62,14 @@ MANY_CLASSES = 20
     "--patience",
     type=click.IntRange(1),
     metavar="N",
-    help="Stop each round when its validation loss has not fallen for N epochs, and take its best weights.",
+    help="Stop each round when its loss on rows held out for it has not fallen for N epochs, and take its best.",
 )
 @click.option(
     "--validation-fraction",
     type=float,
     metavar="F",
-    help="The part of the other rows to validate on.  [default: 0.2 with --patience, else 0]",
+    help="The part of the other rows that is held out for --patience and --schedule; with 0 they go by the training "
+    "loss.  [default: 0.2 with --patience, else 0]",
 )
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1.")
@@ -118,7 +119,7 @@ def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
         if as_json:
             print_json(_as_json(training, saved))
         else:
-            _print(data, training, saved)
+            _print(data, training, saved, options["epochs"])
     if problem is not None:
         raise problem
     return INTERRUPTED if interruption.wished else 0
@@ -230,7 +231,7 @@ def _as_json(training: Training, saved: Path | None) -> dict[str, object]:
     }
 
 
-def _print(data: str, training: Training, saved: Path | None) -> None:
+def _print(data: str, training: Training, saved: Path | None, wished: int) -> None:
     trained, rows = training.trained, training.data
     seeds = trained.seeds
     validated = f", {rows.validation.rows} to validate on" if rows.validation else ""
@@ -241,7 +242,8 @@ def _print(data: str, training: Training, saved: Path | None) -> None:
     click.echo(f"{len(rows.feature_names)} features, {target}")
     click.echo(f"model      {trained.model}")
     click.echo(f"loss       {trained.loss}\noptimizer  {training.optimizer}\nschedule   {training.schedule}")
-    click.echo(f"training   {training.epochs} epochs of batches of {training.batch_size}; {rounds}; ", nl=False)
+    epochs = f"{training.epochs} epochs" if training.epochs == wished else f"{training.epochs} of {wished} epochs"
+    click.echo(f"training   {epochs} of batches of {training.batch_size}; {rounds}; ", nl=False)
     click.echo(f"{training.seconds:.1f} s")
     if training.best_epochs is not None:
         first, last = min(training.best_epochs), max(training.best_epochs)

@@ -79,8 +79,8 @@ def separate(
 def _refuse_validation(fraction: float) -> None:
     if fraction:
         raise RequestError(
-            "of a table that is read in blocks no rows are held out for validation; a validation fraction of 0 goes by "
-            "the training loss"
+            "of a table that is read in blocks no rows can be held out for validation; give a validation fraction of 0 "
+            "(patience then goes by the training loss)"
         )
 
 

@@ -23,7 +23,8 @@ class EarlyStopping:
     """
 
     def __init__(self, patience: int) -> None:
-        require("patience", patience, patience >= 1, "at least 1")
+        is_whole = isinstance(patience, int) and not isinstance(patience, bool)
+        require("patience", patience, is_whole and patience >= 1, "a whole number, at least 1")
         self.patience = patience
 
     def begin(self, model: Module) -> None:

@@ -132,6 +132,9 @@ def train(
     place = _device(device)
     seeds = round_seeds(operator.index(seed), rounds)  # a plain integer, of whatever kind it is given
     criterion, updates, plan = Loss.of(loss), Optimizer.of(optimizer), Schedule.of(schedule)
+    for name, base, given in ("loss", Loss, criterion), ("optimizer", Optimizer, updates), ("schedule", Schedule, plan):
+        if not isinstance(given, base):
+            raise RequestError(f"{name} must be a {base.__name__} or the spec of one, got {given!r}")
     gradients = Gradients(clip_norm, l1, l2)
     if updates.steps:
         raise RequestError(f"{updates} has taken {updates.steps} steps before; give a new one, or its spec")
@@ -246,7 +249,7 @@ def _round_data(
         )
     if isinstance(source, Dataset):
         if test is not None or test_fraction is not None or validation_fraction:
-            raise RequestError("a dataset draws its own samples; leave the test data and the fractions out")
+            raise RequestError("a dataset draws its own samples; leave test data, test and validation fraction out")
         return draw(source, seeds, validation=patience is not None and validation_fraction is None)
     if validation_fraction is None:
         validation_fraction = 0.0 if patience is None else VALIDATION_FRACTION

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 from minidl_core.errors import require
 from minidl_core.nn import FlatParameters
@@ -29,9 +30,10 @@ class Gradients:
 
     def __post_init__(self) -> None:
         limit = self.clip_norm
-        require("clip_norm", limit, limit is None or 0 < limit < math.inf, "greater than 0 and finite")
+        is_limit = limit is None or (isinstance(limit, Real) and 0 < limit < math.inf)
+        require("clip_norm", limit, is_limit, "greater than 0 and finite")
         for name, value in ("l1", self.l1), ("l2", self.l2):
-            require(name, value, 0 <= value < math.inf, "0 or greater, and finite")
+            require(name, value, isinstance(value, Real) and 0 <= value < math.inf, "0 or greater, and finite")
 
     def __call__(self, parameters: FlatParameters) -> None:
         """Change `parameters.grads` in place."""

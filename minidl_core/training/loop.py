@@ -99,7 +99,7 @@ def fit(
                 if stopped:
                     break
             stopped_rounds.set_back(losses[:done])
-            if error := _diverged(losses[:done], parameters.values, epoch, len(batches), early_stopping is not None):
+            if error := _diverged(losses[:done], parameters.values, epoch, len(batches), seeds, early_stopping):
                 step.give_back()
                 error.history = _stacked(history, parameters)
                 parameters.values.copy_(last_good)
@@ -148,7 +148,9 @@ def _stacked(history: list[Tensor], parameters: FlatParameters) -> Tensor:
     return torch.stack(history) if history else parameters.values.new_zeros(0, *parameters.rounds)
 
 
-def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int, keeps_best: bool) -> DivergedError | None:
+def _diverged(
+    losses: Tensor, values: Tensor, epoch: int, steps: int, seeds: Sequence[int], early_stopping: EarlyStopping | None
+) -> DivergedError | None:
     """Where a loss of an epoch's steps, `[steps, *rounds]`, or a weight after them is not finite; None if all are."""
     # A sum is finite only where all numbers are, and takes a fraction of the time of looking at each.
     if math.isfinite(losses.sum() + values.sum()):
@@ -164,8 +166,9 @@ def _diverged(losses: Tensor, values: Tensor, epoch: int, steps: int, keeps_best
     else:
         step, what = len(losses), "the weights became NaN or infinite"
     rounds = (bad_rounds.reshape(-1).nonzero().flatten() + 1).tolist()
-    among = f" in round {', '.join(map(str, rounds))} of {bad_rounds.numel()}" if bad_rounds.dim() else ""
-    kept = "the weights of each round's best epoch" if keeps_best else f"its weights from the end of epoch {epoch}"
+    those = ", ".join(str(seeds[r - 1]) for r in rounds)
+    among = f" in round {', '.join(map(str, rounds))} of {len(seeds)} (seed {those})" if bad_rounds.dim() else ""
+    kept = "the weights of each round's best epoch" if early_stopping else f"its weights from the end of epoch {epoch}"
     return DivergedError(
         f"{what} in epoch {epoch + 1}, step {step} of {steps}{among}; the model keeps {kept}. "
         "Try a smaller learning rate first",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from numbers import Real
 from types import TracebackType
 from typing import Any, Self
 
@@ -73,7 +75,8 @@ class ScheduledRate:
         factor = self.schedule(
             Progress(self._step // self._steps, self._epochs, self._step, self._epochs * self._steps)
         )
-        rounds, found = self._like.shape[:-1], torch.as_tensor(factor)
+        rounds, is_number = self._like.shape[:-1], isinstance(factor, (Real, Tensor))
+        found = torch.as_tensor(factor if is_number else math.nan)
         if found.shape not in [(), rounds] or not (found >= 0).all():
             expected = f"a number, 0 or greater, or one for each round, {[*rounds]}"
             raise RequestError(f"'{self.schedule}' must give {expected}; got {factor}")

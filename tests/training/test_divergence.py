@@ -68,7 +68,7 @@ def test_the_rounds_that_diverged_are_named_and_the_others_are_set_back_with_the
     error = diverged(model, x)
     assert error.rounds == [1, 3]
     assert (error.epoch, error.step) == (3, 5)
-    assert "in round 1, 3 of 3" in str(error)
+    assert "in round 1, 3 of 3 (seed " in str(error)
     expected = torch.tensor([[1e120], [0.99**12], [1e120]], dtype=torch.float64)
     torch.testing.assert_close(model.parameters.values, expected, rtol=1e-9, atol=0)
 

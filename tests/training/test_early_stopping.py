@@ -237,7 +237,7 @@ def test_rounds_that_are_computed_one_by_one_stop_too() -> None:
 
 @pytest.mark.parametrize("patience", [0, -1])
 def test_no_patience_at_all_is_refused(patience: int) -> None:
-    with pytest.raises(ArgumentError, match=f"patience must be at least 1, got {patience}"):
+    with pytest.raises(ArgumentError, match=f"patience must be a whole number, at least 1, got {patience}"):
         train("linear(_,_)", "disk", patience=patience)
-    with pytest.raises(ArgumentError, match="patience must be at least 1"):
+    with pytest.raises(ArgumentError, match="patience must be a whole number, at least 1"):
         EarlyStopping(patience)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from minidl_core.data import Disk
-from minidl_core.errors import DataError, MinidlError, RequestError, ShapeError, SpecError
+from minidl_core.errors import ArgumentError, DataError, MinidlError, RequestError, ShapeError, SpecError
 from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Sequential, Tanh
 from minidl_core.optim import SGD
@@ -125,6 +125,10 @@ def test_counts_below_one_are_refused_by_name(name: str, value: int) -> None:
         ({"optimizer": "sgd(lr=-1)"}, SpecError, "lr must be greater than 0"),
         ({"target": "label"}, RequestError, "dataset 'disk' has its own target"),
         ({"test": "other.csv"}, RequestError, "a dataset draws its own samples"),
+        ({"schedule": SGD}, RequestError, "schedule must be a Schedule or the spec of one, got <class"),
+        ({"loss": len}, RequestError, "loss must be a Loss or the spec of one, got <built-in function len>"),
+        ({"patience": 1.5}, ArgumentError, "patience must be a whole number, at least 1, got 1.5"),
+        ({"l2": "0.1"}, ArgumentError, "l2 must be 0 or greater, and finite, got '0.1'"),
         ({"data": np.zeros((5, 2))}, RequestError, "data must be a dataset, a minidl_core.Table, or .*; got ndarray"),
         ({"data": Path("nowhere.csv"), "target": "t"}, DataError, "there is no file 'nowhere.csv'"),
         ({"data": "nowhere.csv", "target": "t"}, DataError, "there is no file 'nowhere.csv'"),
