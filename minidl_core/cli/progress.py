@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SECONDS_BETWEEN_LINES = 10.0
+    from minidl_core.training.after_epoch import OnEpoch
 
-OnEpoch = Callable[[int, "Tensor", "Tensor"], None]
+SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from numbers import Real
 from types import TracebackType
@@ -75,15 +74,18 @@ class ScheduledRate:
         factor = self.schedule(
             Progress(self._step // self._steps, self._epochs, self._step, self._epochs * self._steps)
         )
-        rounds, is_number = self._like.shape[:-1], isinstance(factor, (Real, Tensor))
-        found = torch.as_tensor(factor if is_number else math.nan)
-        if found.shape not in [(), rounds] or not (found >= 0).all():
-            expected = f"a number, 0 or greater, or one for each round, {[*rounds]}"
+        if not self._is_factor(factor):
+            expected = f"a number, 0 or greater, or one for each round, {[*self._like.shape[:-1]]}"
             raise RequestError(f"'{self.schedule}' must give {expected}; got {factor}")
         if isinstance(factor, Tensor) or isinstance(self._own, Tensor):
             self._set_of_rounds(factor)
         else:
             self._optimizer.lr = self._own * factor
+
+    def _is_factor(self, factor: object) -> bool:
+        if isinstance(factor, Tensor):
+            return factor.shape in [(), self._like.shape[:-1]] and bool((factor >= 0).all())
+        return isinstance(factor, Real) and float(factor) >= 0  # no tensor is made of it: it may be asked at each step
 
     def _set_of_rounds(self, factor: float | Tensor) -> None:
         if self._rate is None:  # one memory, which a captured step goes on to read

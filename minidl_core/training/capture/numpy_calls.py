@@ -22,7 +22,7 @@ from minidl_core.training.capture.operations import Call, Operation, Value, tran
 Array = NDArray[np.generic]
 
 SMALL_PRODUCT = 2**20
-"""Multiplications, a few microseconds of them."""
+"""Multiplications, some ten microseconds of them."""
 NUMBERS_WORTH_THREADS = 2**19
 MULTIPLICATIONS_WORTH_THREADS = 2**24
 """From which on torch with several threads is faster than NumPy with one, elementwise and in products."""
