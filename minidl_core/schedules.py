@@ -183,7 +183,7 @@ class ReduceOnPlateau(Schedule):
     """
 
     conformance = Conformance(
-        examples=({"patience": 2, "threshold": 0.3},),
+        examples=({"threshold": 0.3}, {"threshold": 0.1, "final": 0.01}),
         refused=({"factor": 1.0}, {"threshold": 1.0}, {"final": 1.5}),
     )
 
@@ -192,7 +192,8 @@ class ReduceOnPlateau(Schedule):
         require("patience", patience, patience >= 0, "0 or more")
         require("threshold", threshold, 0 <= threshold < 1, "0 or greater and less than 1")
         require("final", final, 0 <= final <= 1, "from 0 to 1")
-        self.factor, self.patience, self.threshold, self.final = factor, patience, threshold, final
+        self.factor, self.threshold, self.final = factor, threshold, final
+        self.patience = min(patience, 2**62)  # of which a tensor of integers can tell
         self.begin()
 
     def begin(self) -> None:

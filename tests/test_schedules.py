@@ -178,6 +178,11 @@ def test_a_plateau_is_one_of_what_is_watched() -> None:
     assert [round(math.log10(rate.item() / LR)) for rate in optimizer.seen[::3]] == [0, 0, -1, -2, -3]
 
 
+def test_a_plateau_may_be_borne_for_ever() -> None:
+    patient = trained(SGD(LR), schedule=Schedule.of(f"reduce_on_plateau(patience={10**20},threshold=0.9)"))
+    assert torch.equal(patient[1], trained(SGD(LR))[1])
+
+
 def test_an_optimizer_without_a_rate_is_refused() -> None:
     class Still(Optimizer):
         def step(self, parameters: FlatParameters) -> None:

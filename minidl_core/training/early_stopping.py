@@ -25,7 +25,7 @@ class EarlyStopping:
     def __init__(self, patience: int) -> None:
         is_whole = isinstance(patience, int) and not isinstance(patience, bool)
         require("patience", patience, is_whole and patience >= 1, "a whole number, at least 1")
-        self.patience = patience
+        self.patience = min(patience, 2**62)  # of which a tensor of integers can tell
 
     def begin(self, model: Module) -> None:
         """Forget an earlier training; this is what learns in the one that begins."""
