@@ -33,8 +33,22 @@ def minidl_register_components(registry: Registrar) -> None:
     registry.dataset("xor", f"{datasets}:Xor", summary="the sign of a product: opposite quadrants alike")
     registry.dataset("circles", f"{datasets}:Circles", summary="a circle within a circle")
 
-    registry.metric("accuracy", "minidl_core.metrics:Accuracy", summary="the share of rows classified rightly")
-    registry.metric("r2", "minidl_core.metrics:R2", summary="the share of the target's variance explained")
+    metrics = "minidl_core.metrics"
+    registry.metric("accuracy", f"{metrics}.means:Accuracy", summary="the share of rows classified rightly")
+    registry.metric(
+        "balanced_accuracy", f"{metrics}.confusion:BalancedAccuracy", summary="the mean recall of the classes"
+    )
+    registry.metric("f1", f"{metrics}.confusion:F1", summary="the harmonic mean of precision and recall")
+    registry.metric(
+        "confusion_matrix", f"{metrics}.confusion:ConfusionMatrix", summary="rows by true and predicted class"
+    )
+    registry.metric(
+        "roc_auc", f"{metrics}.roc_auc:RocAuc", summary="the area under the ROC curve, one against the rest"
+    )
+    registry.metric("log_loss", f"{metrics}.means:LogLoss", summary="the cross entropy of predicted probabilities")
+    registry.metric("mse", f"{metrics}.means:MeanSquaredError", summary="mean squared error, in the target's units")
+    registry.metric("mae", f"{metrics}.means:MeanAbsoluteError", summary="mean absolute error, in the target's units")
+    registry.metric("r2", f"{metrics}.r2:R2", summary="the share of the target's variance explained")
 
     schedules = "minidl_core.schedules"
     registry.schedule("constant", f"{schedules}:Constant", summary="the optimizer's own learning rate throughout")

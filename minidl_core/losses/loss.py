@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from minidl_core.errors import ShapeError
+from minidl_core.errors import RequestError, ShapeError
 from minidl_core.nn.saved import saved
 from minidl_core.spec.component import Component
 
@@ -25,6 +25,9 @@ class Loss(Component):
     decision_threshold: ClassVar[float] = 0.5
     """Above which the output of a model with a single one means class 1."""
 
+    is_of_classes: ClassVar[bool] = False
+    """Whether its targets are classes alone, and never values."""
+
     @abstractmethod
     def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """The loss of each round, `[*rounds]`: the mean over its rows, weighted by `sample_weight` `[*rounds, N]`."""
@@ -36,6 +39,20 @@ class Loss(Component):
     def encode(self, labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """Class labels as the targets that this loss compares with: one-hot unless a loss says otherwise."""
         return encode_labels(labels, outputs, dtype)
+
+    def scores(self, output: Tensor) -> Tensor:
+        """How much outputs `[*rounds, N, F]` speak for each class, `[*rounds, N, K]`: the greatest is predicted."""
+        return class_scores(output, self.decision_threshold)
+
+    def probabilities(self, output: Tensor) -> Tensor:
+        """The probability of each class, `[*rounds, N, K]`, rows that sum to 1, that outputs `[*rounds, N, F]` mean.
+
+        Raises RequestError where a loss gives outputs no such meaning.
+        """
+        raise RequestError(
+            f"the loss {self} gives no probabilities of classes; measure by scores (accuracy, balanced_accuracy, f1, "
+            "confusion_matrix), or train with a loss that does"
+        )
 
 
 class ElementwiseLoss(Loss):
@@ -68,10 +85,32 @@ class ElementwiseLoss(Loss):
     def backward(self) -> Tensor:
         return self.derivative() * self.share
 
+    def probabilities(self, output: Tensor) -> Tensor:
+        """Outputs as they are, since they are compared with 0 and 1: clamped to that, and normalized to a sum of 1.
+
+        A single output p is [1 - p, p]. A row whose outputs are all 0 has the same probability for each class.
+        """
+        p = output.clamp(0, 1)
+        if output.shape[-1] == 1:
+            return torch.cat([1 - p, p], -1)
+        total = p.sum(-1, keepdim=True)
+        return torch.where(total == 0, 1 / output.shape[-1], p / total)
+
 
 def is_labels(output: Tensor, target: Tensor) -> bool:
     """Whether a target is class labels `[*rounds, N]` for outputs `[*rounds, N, F]`."""
     return target.shape == output.shape[:-1] and not target.is_floating_point()
+
+
+def class_scores(output: Tensor, threshold: float) -> Tensor:
+    """Scores of classes, `[*, N, F] -> [*, N, K]`: several outputs themselves; of a single y, [t - y, y - t].
+
+    So y means class 1 above the threshold t, else class 0.
+    """
+    if output.shape[-1] > 1:
+        return output
+    above = output - threshold
+    return torch.cat([-above, above], -1)
 
 
 def encode_labels(labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:

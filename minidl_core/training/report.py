@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from minidl_core.data.rounds import Examples
-from minidl_core.losses import Loss
+from minidl_core.losses import Loss, class_scores
 from minidl_core.metrics import Accuracy
 from minidl_core.nn import Module
 from minidl_core.nn.member_by_member import for_rounds
@@ -62,4 +62,6 @@ def accuracy(model: Module, input: Tensor, target: Tensor, threshold: float = 0.
     for_rounds(model).train(before)
     if input.dim() == 2:
         target = target.expand(*model.parameters.rounds, *target.shape)
-    return Accuracy(threshold)(output, target).tolist()
+    if target.shape == output.shape:
+        target = class_scores(target.double(), 0.5).argmax(-1)  # of booleans too
+    return Accuracy()(class_scores(output, threshold), target).tolist()

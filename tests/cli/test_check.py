@@ -32,10 +32,10 @@ class Faulty(Module):
 def test_named_components_are_checked_of_whatever_kind(minidl):
     ran = minidl("check", "relu", "core.mse", "normal")
     assert (ran.code, ran.err) == (0, "")
-    assert [line.split()[:2] for line in ran.out.splitlines()[1:4]] == [
-        *[["layer", "relu"], ["loss", "mse"], ["initializer", "normal"]]
+    assert [line.split()[:2] for line in ran.out.splitlines()[1:5]] == [
+        *[["layer", "relu"], ["loss", "mse"], ["metric", "mse"], ["initializer", "normal"]]
     ]
-    assert "of 3 components ran: none failed" in ran.out
+    assert "of 4 components ran: none failed" in ran.out
 
 
 def test_a_plugins_components_are_checked_and_each_check_is_told_as_json(minidl):

@@ -159,6 +159,7 @@ def test_accuracy_is_the_share_of_rows_whose_greatest_output_is_their_class() ->
     assert accuracy(model, x, torch.tensor([0, 1, 2, 0])) == 1
     assert accuracy(model, x, torch.tensor([0, 1, 0, 2])) == 0.5
     assert accuracy(model, x, torch.eye(3)[[0, 1, 0, 2]]) == 0.5
+    assert accuracy(model, x, torch.eye(3)[[0, 1, 0, 2]].bool()) == 0.5
     assert accuracy(model, x.double(), torch.tensor([1, 0, 0, 2])) == 0
 
 
@@ -168,6 +169,10 @@ def test_accuracy_of_a_single_output_asks_whether_it_is_above_the_threshold() ->
     x = torch.tensor([[0.4], [0.6], [-1.0], [2.0]])
     assert accuracy(model, x, torch.tensor([0, 1, 0, 0])) == 0.75
     assert accuracy(model, x, torch.tensor([[0], [1], [0], [0]])) == 0.75
+    assert accuracy(model, x, torch.tensor([[False], [True], [False], [False]])) == 0.75
+    assert accuracy(model, torch.tensor([[0.5]]), torch.tensor([0])) == 1, "on the threshold it is class 0"
+    # A model of logits decides at 0, and its targets are 0 and 1 still.
+    assert accuracy(model, x - 0.5, torch.tensor([[0.0], [1.0], [0.0], [0.0]]), threshold=0) == 0.75
     assert accuracy(model, x, torch.tensor([1, 1, 0, 1]), threshold=0) == 1
 
 

@@ -34,6 +34,7 @@ class BinaryCrossEntropy(ElementwiseLoss):
 
     conformance = Conformance(examples=({}, {"pos_weight": 2.5}))
     decision_threshold: ClassVar[float] = 0.0
+    is_of_classes: ClassVar[bool] = True
 
     y: Tensor = saved()
     t: Tensor = saved()
@@ -50,3 +51,7 @@ class BinaryCrossEntropy(ElementwiseLoss):
     def derivative(self) -> Tensor:
         # Not y.sigmoid(): it rounds an element by its place in the tensor, and so differently in each round.
         return (1 - self.t) / (1 + (-self.y).exp()) - self.pos_weight * self.t / (1 + self.y.exp())
+
+    def probabilities(self, output: Tensor) -> Tensor:
+        """σ(y): of a single logit [1 - σ(y), σ(y)]; of several, each a class against the rest, normalized to sum 1."""
+        return super().probabilities(output.sigmoid())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,8 @@ class ClassLoss(Loss):
     `encode` checks the labels, once; `forward` does not look at their values again, so that a step never has to wait
     for them.
     """
+
+    is_of_classes: ClassVar[bool] = True
 
     def encode(self, labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """The labels unchanged. Raises ShapeError for a label that has no output, and for a model with one output."""

@@ -55,7 +55,7 @@ class CrossEntropy(ClassLoss):
         self.label_smoothing, self.weight = label_smoothing, weight
 
     def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        t = self.probabilities(output, target)
+        t = self.target_probabilities(output, target)
         share = row_share(output, sample_weight)
         e = self.label_smoothing
         q = (1 - e) * t + e / t.shape[-1] if e else t
@@ -71,7 +71,12 @@ class CrossEntropy(ClassLoss):
     def backward(self) -> Tensor:
         return self.log_p.exp() * self.a.sum(-1, keepdim=True) - self.a
 
-    def probabilities(self, output: Tensor, target: Tensor) -> Tensor:
+    def probabilities(self, output: Tensor) -> Tensor:
+        """The softmax of the logits, `[*rounds, N, F]`."""
+        self.require_classes(output.shape[-1])
+        return output.softmax(-1)
+
+    def target_probabilities(self, output: Tensor, target: Tensor) -> Tensor:
         """The target as the probability of each class, `[*, N, F]`."""
         self.require_classes(output.shape[-1])
         if output.dim() >= 2 and is_labels(output, target):

@@ -9,7 +9,6 @@ import torch
 from minidl_extra_losses.binary_cross_entropy import BinaryCrossEntropy
 
 from minidl_core.errors import ShapeError
-from minidl_core.metrics import Accuracy
 
 
 def test_a_logit_of_zero_loses_log_two():
@@ -34,8 +33,8 @@ def test_a_label_of_two_needs_more_than_a_single_output():
 
 
 def test_a_single_logit_means_class_one_above_zero():
-    accuracy = Accuracy(BinaryCrossEntropy.decision_threshold)
-    assert accuracy(torch.tensor([[-0.1], [0.1], [0.4]]), torch.tensor([0, 1, 1])) == 1
+    scores = BinaryCrossEntropy().scores(torch.tensor([[-0.1], [0.0], [0.1], [0.4]]))
+    assert scores.argmax(-1).tolist() == [0, 0, 1, 1]
 
 
 def test_pos_weight_is_how_often_a_row_of_class_one_counts_before_the_mean():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from minidl_core import load_model, save_model, train
-from minidl_core.data import Table
+from minidl_core.data import Table, numeric
 from minidl_core.errors import ShapeError
 
 CLASSIFICATIONS = [
@@ -42,7 +42,7 @@ def test_one_wild_value_moves_the_other_predictions_less_than_with_mse(loss):
     features = torch.randn(200, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     target = features @ torch.tensor([[2.0], [-1.0]], dtype=torch.float64)
     target[0] += 100
-    table = Table(features, target, ("a", "b"), "c", None)
+    table = Table(features, target, numeric("a", "b"), ("c",), None)
     errors = {}
     for name in loss, "mse":
         training = train("linear(_,_)", table, loss=name, optimizer="sgd(lr=0.5)", batch_size=200, test_fraction=0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
 from minidl_core.errors import PluginError
+from minidl_core.training import Statistics
 from minidl_tensorboard.event_file import EventFile
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class RunWriter:
         parts = {"train": training.train, "validation": training.validation, "test": training.test}
         for part, figures in parts.items():
             for metric, figure in (figures or {}).items():
+                if not isinstance(figure, Statistics):
+                    continue  # a matrix is no curve
                 tag = f"final/{metric}/{part}"
                 for file, value in zip(self.rounds, figure.values, strict=False):
                     file.add(training.epochs, {tag: value})

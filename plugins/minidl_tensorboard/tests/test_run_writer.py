@@ -63,6 +63,16 @@ def test_final_figures_of_every_round_are_read_back(tmp_path, read):
                 assert curves[f"tensorboard/seed-{seed}"][f"final/{metric}/{part}"] == [(7, value)]
 
 
+def test_metrics_that_were_asked_for_are_read_back_but_for_matrices(tmp_path, read):
+    weighted = 'f1(average="weighted")'
+    training = train(rounds=2, out=tmp_path, metrics=[weighted, "confusion_matrix"])
+    curves = read(tmp_path)
+    for seed, value in zip((3, 4), float32(training.test[weighted].values), strict=True):
+        assert curves[f"tensorboard/seed-{seed}"][f"final/{weighted}/test"] == [(7, value)]
+    assert curves["tensorboard/mean"][f"final/{weighted}/test"] == [(7, *float32([training.test[weighted].mean]))]
+    assert not [tag for tags in curves.values() for tag in tags if "confusion" in tag]
+
+
 def test_mean_and_deviation_over_rounds(tmp_path, read):
     training = train(rounds=4, out=tmp_path)
     mean = read(tmp_path)["tensorboard/mean"]
@@ -77,7 +87,7 @@ def test_mean_and_deviation_over_rounds(tmp_path, read):
 
 @pytest.mark.parametrize(("rounds", "where"), [(1, "seed-3"), (3, "mean")])
 def test_request_is_a_row_of_hyperparameters(tmp_path, rounds, where):
-    train(rounds=rounds, out=tmp_path, optimizer="sgd(lr=0.05)", batch_size=16)
+    train(rounds=rounds, out=tmp_path, loss="mse", optimizer="sgd(lr=0.05)", batch_size=16)
     written = EventAccumulator(str(tmp_path / "tensorboard" / where)).Reload()
     metadata = written.SummaryMetadata("_hparams_/session_start_info")
     start = HParamsPluginData.FromString(metadata.plugin_data.content).session_start_info
@@ -105,8 +115,9 @@ def test_interrupted_training_is_read_back(tmp_path, read):
 
 
 def test_diverged_training_is_read_back(tmp_path, read):
+    options = {"loss": "mse", "optimizer": "sgd(lr=2)", "epochs": 500}
     with pytest.raises(DivergedError) as error:
-        minidl_core.train("linear(_,8)-linear(8,_)", "moons(n=40)", optimizer="sgd(lr=2)", epochs=500, out=tmp_path)
+        minidl_core.train("linear(_,8)-linear(8,_)", "moons(n=40)", out=tmp_path, **options)
     training, curves = error.value.training, read(tmp_path)["tensorboard/seed-0"]
     assert training.epochs > 0
     assert curves["epoch/loss"] == list(enumerate(float32(training.history), 1))

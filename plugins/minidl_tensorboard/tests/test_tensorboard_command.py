@@ -25,7 +25,7 @@ def trained(tmp_path_factory):
     """The folder of folders of runs, and the training in one of them."""
     folder = tmp_path_factory.mktemp("runs")
     model, data = "linear(_,8)-tanh-linear(8,_)", "moons(n=40)"
-    return folder, minidl_core.train(model, data, rounds=2, epochs=7, out=folder / "one")
+    return folder, minidl_core.train(model, data, optimizer="sgd", rounds=2, epochs=7, out=folder / "one")
 
 
 @contextlib.contextmanager

@@ -54,8 +54,8 @@ def test_training_from_the_shell_is_read_back(tmp_path, minidl, read, rounds):
 
 
 def test_diverged_training_from_the_shell_is_read_back(tmp_path, minidl, read):
-    options = ["--model", "linear(_,8)-linear(8,_)", "--optimizer", "sgd(lr=2)", "--epochs", "500", "--out", "run"]
-    ran = minidl("train", "moons(n=40)", *options, cwd=tmp_path)
+    request = ["--model", "linear(_,8)-linear(8,_)", "--loss", "mse", "--optimizer", "sgd(lr=2)", "--epochs", "500"]
+    ran = minidl("train", "moons(n=40)", *request, "--out", "run", cwd=tmp_path)
     assert ran.returncode == 1
     assert "minidl_run" not in ran.stderr
     assert read(tmp_path / "run")["tensorboard/seed-0"]["epoch/loss"][0][0] == 1

@@ -1,12 +1,11 @@
-"""Initializers, datasets and metrics that are wrong on purpose."""
+"""Initializers and datasets that are wrong on purpose."""
 
 from __future__ import annotations
 
 import torch
 from torch import Generator, Tensor
 
-from minidl_core.data import Dataset, Table
-from minidl_core.metrics import R2, Accuracy, Metric
+from minidl_core.data import Dataset, Table, numeric
 from minidl_core.nn.initializers import Initializer, Normal
 from minidl_core.spec import Conformance
 
@@ -58,7 +57,9 @@ class _Pairs(Dataset):
 
     def sample(self, generator: Generator) -> Table:
         features = torch.randn(20, 2, dtype=torch.float64, generator=generator)
-        return Table(features + self.shift, (features[:, 0] > 0).long() + self.labels_from, ("a", "b"), "c", ("0", "1"))
+        return Table(
+            features + self.shift, (features[:, 0] > 0).long() + self.labels_from, numeric("a", "b"), ("c",), ("0", "1")
+        )
 
 
 class LabelsFromOne(_Pairs):
@@ -101,44 +102,7 @@ class NeverTheSame(_Pairs):
 
     def sample(self, generator: Generator) -> Table:
         table = super().sample(generator)
-        return Table(table.features + torch.rand(()), table.target, table.feature_names, "c", table.classes)
-
-
-class OneNumberForAllRounds(Accuracy):
-    """The mean over rounds."""
-
-    rejected_by = "it gives one finite number a round"
-
-    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        return super().__call__(output, target).mean()
-
-
-class DividesByZero(R2):
-    """Divides by a sum that is 0."""
-
-    rejected_by = "it gives one finite number a round"
-
-    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        return super().__call__(output, target) / 0.0
-
-
-class OrderMatters(Metric):
-    """The correlation of each row with the next."""
-
-    rejected_by = "the order of rows does not matter"
-
-    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        return (output[..., 1:, 0] * output[..., :-1, 0]).mean(-1)
-
-
-class SortsOutputs(Metric):
-    """The median, found by sorting the caller's tensor."""
-
-    rejected_by = "the order of rows does not matter"
-
-    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        output.copy_(output.sort(-2).values)
-        return output[..., output.shape[-2] // 2, 0]
+        return Table(table.features + torch.rand(()), table.target, table.columns, ("c",), table.classes)
 
 
 class IgnoresStd(Normal):
@@ -148,13 +112,3 @@ class IgnoresStd(Normal):
 
     def __call__(self, shape: Shape, fan_in: int, fan_out: int, generator: Generator | None) -> Tensor:
         return self.mean + torch.randn(shape, dtype=torch.float64, generator=generator)
-
-
-class TakesAnyTarget(Metric):
-    """Compares with whatever can be laid over the outputs."""
-
-    rejected_by = "the order of rows does not matter"
-
-    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        target = target if target.dim() == output.dim() else target.unsqueeze(-1)
-        return (output - target.reshape(-1)[0]).mean((-2, -1))
