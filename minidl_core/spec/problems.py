@@ -17,7 +17,7 @@ class Problem:
     """One thing that is wrong, where it stands, and what to do about it."""
 
     kind: str
-    """`spec error` or `shape error`."""
+    """`spec error`, `shape error`, or when it was seen."""
     message: str
     span: Span
     advice: str = ""
@@ -26,13 +26,14 @@ class Problem:
 def spec_error(text: str, problems: list[Problem]) -> SpecError:
     """All problems of one text, in their order there, each with its line and a caret."""
     problems = sorted(dict.fromkeys(problems), key=lambda problem: problem.span)
-    shown = [_render(text, problem) for problem in problems[:_MOST]]
+    shown = [rendered(text, problem) for problem in problems[:_MOST]]
     if len(problems) > _MOST:
         shown.append(f"and {len(problems) - _MOST} more")
     return SpecError("\n".join(shown), problems)
 
 
-def _render(text: str, problem: Problem) -> str:
+def rendered(text: str, problem: Problem) -> str:
+    """The problem, the line of the text that it is about, and carets beneath with the advice."""
     start = min(problem.span.start, len(text))
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", start)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from minidl_core.errors import ShapeError, SpecError
 from minidl_core.nn import Linear, Module, ReLU, Sequential
+from minidl_core.nn.spans import spans_of_layers
 from minidl_core.spec import build_component, build_model, parse
 
 Install = Callable[..., None]
@@ -169,3 +170,36 @@ def test_what_a_combinator_computes_is_what_its_spec_says() -> None:
     last = model[1]
     assert isinstance(last, Linear)
     torch.testing.assert_close(model.forward(x), last.forward(x + 4 * bias))
+
+
+def test_layers_within_a_combinator_are_found_in_the_text_of_its_model() -> None:
+    text = "linear(3,2)-either(residual(a:relu-linear(2,2)),second=tanh)-residual(relu)"
+    model = build_model(text)
+    spans = spans_of_layers(model)
+    assert {place: text[slice(*spans[place])] for place in model.layers_within()} == {
+        "": text,
+        "0": "linear(3,2)",
+        "1": "either(residual(a:relu-linear(2,2)),second=tanh)",
+        "1.first": "residual(a:relu-linear(2,2))",
+        "1.first.0": "residual(a:relu-linear(2,2))",
+        "1.first.0.inner": "a:relu-linear(2,2)",
+        "1.first.0.inner.a": "relu",
+        "1.first.0.inner.1": "linear(2,2)",
+        "1.second": "tanh",
+        "1.second.0": "tanh",
+        "2": "residual(relu)",
+        "2.inner": "relu",
+        "2.inner.0": "relu",
+    }
+
+
+class Doubled(Residual):
+    """A combinator that makes its own layer."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(Linear(size, size))
+
+
+def test_a_layer_that_a_combinator_makes_by_itself_is_found_at_the_combinator(install: Install) -> None:
+    install("more", doubled=Doubled)
+    assert spans_of_layers(build_model("relu-doubled(3)"))["1.inner"] == (5, 15)
