@@ -20,7 +20,7 @@ check: .venv/installed-dev  ## format, lint, types, layers
 	$(BIN)/lint-imports --no-cache
 
 docs: .venv/installed-dev  ## write anew the parts of the documentation that come from the code
-	$(BIN)/python -m cogapp -I docs -r README.md docs/plugins.md plugins/*/README.md
+	$(BIN)/python -m cogapp -I docs -r README.md docs/plugins.md docs/tables.md plugins/*/README.md
 
 compare: .venv/installed-dev  ## the tables of examples/data beside scikit-learn's MLP, on the same splits
 	$(BIN)/python benchmarks/against_sklearn.py
@@ -33,7 +33,7 @@ clean:
 
 .venv/installed: $(PROJECTS)
 	$(PYTHON) -m venv .venv
-	$(INSTALL) --editable . $(PLUGINS:%=--editable %)
+	$(INSTALL) --editable ".[tables]" $(PLUGINS:%=--editable %)
 	touch $@
 
 .venv/installed-dev: .venv/installed

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from minidl_core.losses import MAE as MAE
     from minidl_core.losses import MSE as MSE
     from minidl_core.losses import Loss as Loss
+    from minidl_core.metrics import Metric as Metric
     from minidl_core.nn import Linear as Linear
     from minidl_core.nn import Module as Module
     from minidl_core.nn import ReLU as ReLU
@@ -40,6 +41,7 @@ _HOMES = {
     "data": ("Dataset", "MappedTable", "Table", "map_table", "read_table"),
     "hookspecs": ("hookimpl",),
     "losses": ("MAE", "MSE", "Loss"),
+    "metrics": ("Metric",),
     "nn": ("Linear", "Module", "ReLU", "Sequential", "Sigmoid", "Tanh"),
     "optim": ("SGD", "Optimizer"),
     "schedules": ("Progress", "Schedule"),

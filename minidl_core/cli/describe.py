@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from minidl_core.cli import completion
 from minidl_core.cli.output import json_option, print_json, print_table
+from minidl_core.cli.preprocessing import print_trained, trained_as_json
 
 if TYPE_CHECKING:
     from minidl_core.nn import Sequential
+    from minidl_core.training import TrainedModel
 
 Shape = tuple[int, ...]
 
@@ -33,16 +36,20 @@ def _shape(_: click.Context, __: click.Parameter, value: str | None) -> Shape | 
 
 
 @click.command()
-@click.argument("spec", shell_complete=completion.spec("layer"))
+@click.argument("spec", metavar="SPEC|MODEL", shell_complete=completion.spec("layer"))
 @click.option("--input", "input_shape", callback=_shape, metavar="N", help="The size of one example: 4, or 1x8x8.")
 @json_option
 def describe(spec: str, input_shape: Shape | None, as_json: bool) -> None:
-    """Describe a model: each layer's output, parameters and operations for one example."""
+    """Describe a model: each layer's output, parameters and operations for one example.
+
+    Of a spec, or of MODEL, a model file or the folder of a run, with what becomes of each column of the data before it.
+    """
     from minidl_core.errors import RequestError
     from minidl_core.spec import build_model
 
-    model = build_model(spec, input_shape)
-    shape = input_shape or model.input_shape()
+    trained = _trained(spec)
+    model = trained.model if trained else build_model(spec, input_shape)
+    shape = (trained.features.width,) if trained else input_shape or model.input_shape()
     if shape is None:
         raise RequestError("the size of the input is not known from the spec; give it: --input 4")
     rows = list(_rows(model, shape, ""))
@@ -51,12 +58,24 @@ def describe(spec: str, input_shape: Shape | None, as_json: bool) -> None:
         layers = [row._asdict() for row in rows]
         output = model.output_shape(shape)
         totals = {"parameters": parameters, "operations": operations}
-        print_json({"model": str(model), "input": shape, "output": output, "layers": layers, **totals})
+        learned = trained_as_json(trained) if trained else {}
+        print_json({"model": str(model), "input": shape, "output": output, "layers": layers, **totals, **learned})
         return
+    if trained:
+        print_trained(trained)
     table = [(row.name, row.spec, _sizes(row.output), f"{row.parameters:,}", f"{row.operations:,}") for row in rows]
     table = [("", "input", _sizes(shape), "", ""), *table, ("", "total", "", f"{parameters:,}", f"{operations:,}")]
     headings = ("", "LAYER", "OUTPUT", "PARAMETERS", "OPERATIONS")
     print_table(headings, table, right=headings[2:])
+
+
+def _trained(spec: str) -> TrainedModel | None:
+    """The model in a file; None where this is the text of a spec."""
+    if not spec.endswith(".safetensors") and not Path(spec).exists():
+        return None
+    from minidl_core.training import load_model
+
+    return load_model(spec)
 
 
 def _rows(model: Sequential, shape: Shape, prefix: str) -> Iterator[_Row]:

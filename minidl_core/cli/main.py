@@ -108,7 +108,10 @@ def run(arguments: list[str]) -> int:
         return answer(minidl, asked)
     warnings.showwarning = _show_warning
     warnings.filterwarnings("always", category=PluginWarning)  # whatever PYTHONWARNINGS says
-    logging.getLogger("minidl").addHandler(_Lines())
+    log = logging.getLogger("minidl")
+    lines = _Lines()
+    log.addHandler(lines)
+    log.setLevel(logging.INFO)
     try:
         result = minidl.main(arguments, prog_name="minidl", standalone_mode=False)
         sys.stdout.flush()
@@ -132,6 +135,8 @@ def run(arguments: list[str]) -> int:
             return error.exit_code
         click.echo(f"minidl: {_whose(error)}; MINIDL_DEBUG=1 shows where", err=True)
         return 1
+    finally:
+        log.removeHandler(lines)  # so that the next command of this process says each line once
     return result if isinstance(result, int) else 0
 
 

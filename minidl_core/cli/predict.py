@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,19 +24,19 @@ if TYPE_CHECKING:
 @click.argument("data", shell_complete=completion.file)
 @click.option("-o", "--output", metavar="FILE", help="A new file for the predictions.  [default: standard output]")
 def predict(model: str, data: str, output: str | None) -> None:
-    """Predict with MODEL, a model file or the folder of a run, for each row of the file DATA.
+    """Predict with MODEL, a model file or the folder of a run, for each row of the file DATA, or of standard input (-).
 
-    Prints the rows as CSV with one more column, 'predicted TARGET': the class or the value. A model of several rounds
-    predicts from the mean of their outputs.
+    Prints the rows as CSV with one more column for each target, 'predicted TARGET': the class or the value. A model of
+    several rounds predicts from the mean of their outputs.
     """
     from minidl_core.training import load_model
 
     if output is not None and output.lower().endswith(".npy"):
         raise RequestError(f"predictions are written as CSV; give a file that ends in .csv, and not '{output}'")
-    rows = _predicted(load_model(model), data)
-    first = next(rows)
+    parts = _predicted(load_model(model), data)
+    first = next(parts)
     if output is None:
-        _write(chain([first], rows), sys.stdout)
+        sys.stdout.writelines(chain([first], parts))
         return
     path = Path(output)
     try:
@@ -46,7 +47,7 @@ def predict(model: str, data: str, output: str | None) -> None:
         raise DataError(f"cannot write '{output}': {error.strerror or error}") from None
     try:
         with file:
-            _write(chain([first], rows), file)
+            file.writelines(chain([first], parts))
     except BaseException as error:
         path.unlink()  # a part of the predictions would be taken for all
         if isinstance(error, OSError):
@@ -54,31 +55,47 @@ def predict(model: str, data: str, output: str | None) -> None:
         raise
 
 
-def _predicted(trained: TrainedModel, data: str) -> Iterator[Sequence[str]]:
-    """The header, and each row with its prediction. Only the rows of a mapped file are read, and refused, after it."""
+def _predicted(trained: TrainedModel, data: str) -> Iterator[str]:
+    """The rows of a file with their predictions, as CSV; those of a mapped file bit by bit."""
     import torch
 
+    from minidl_core.data.columns import require_columns
     from minidl_core.data.npy import NpyFile
-    from minidl_core.data.readers import check_columns, read_cells
-    from minidl_core.data.source import is_mapped
+    from minidl_core.data.source import is_mapped, open_features
 
-    predicted = f"predicted {trained.target_name}"
-    if is_mapped(data):
-        mapped = NpyFile.open(data)
-        check_columns(data, mapped.columns, trained.feature_names)
-        yield [*mapped.columns, predicted]
-        for first, values in mapped.read(0, mapped.rows):
-            features = torch.from_numpy(mapped.numbers(values, trained.feature_names, first))
-            columns = [mapped.column(values, name).astype(str).tolist() for name in mapped.columns]
-            yield from zip(*columns, map(str, trained.predict(features, first)), strict=True)
+    headings = [f"predicted {name}" for name in trained.target_names]
+    columns = trained.features.columns
+    if not is_mapped(data):
+        frame, features = open_features(
+            data, columns, trained.features.missing, [*trained.target_names, trained.weight_name]
+        )
+        _require_new(data, frame.columns, headings)
+        yield frame.as_csv(dict(zip(headings, _by_target(trained, trained.predict(features)), strict=True)))
         return
-    cells = read_cells(data)
-    check_columns(data, cells.header, trained.feature_names)
-    predictions = trained.predict(cells.numbers(trained.feature_names))
-    yield [*cells.header, predicted]
-    for row, prediction in zip(cells.rows, predictions, strict=True):
-        yield [*row, str(prediction)]
+    mapped = NpyFile.open(data)
+    require_columns(data, mapped.columns, trained.features.names)
+    _require_new(data, mapped.columns, headings)
+    yield _as_csv([[*mapped.columns, *headings]])
+    for first, values in mapped.read(0, mapped.rows):
+        features = torch.from_numpy(mapped.numbers(values, trained.features.names, first))
+        cells = [mapped.column(values, name).astype(str).tolist() for name in mapped.columns]
+        yield _as_csv(zip(*cells, *_by_target(trained, trained.predict(features, first)), strict=True))
 
 
-def _write(rows: Iterable[Sequence[str]], file: TextIO) -> None:
-    csv.writer(file, lineterminator="\n").writerows(rows)
+def _require_new(data: str, columns: Sequence[str], headings: Sequence[str]) -> None:
+    """Raise DataError where a prediction would stand in the place of a column that is there."""
+    if there := [name for name in headings if name in columns]:
+        raise DataError(
+            f"'{data}' has a column '{there[0]}' already, which is what the predictions are called; rename it"
+        )
+
+
+def _by_target(trained: TrainedModel, predictions: Sequence[Any]) -> list[Sequence[Any]]:
+    """The predictions of each target."""
+    return [predictions] if len(trained.target_names) == 1 else list(zip(*predictions, strict=True))
+
+
+def _as_csv(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
     from torch import Tensor
 
-    from minidl_core.training.after_epoch import OnEpoch
+    from minidl_core.training.validation import Validation
+
+    OnEpoch = Callable[[int, Tensor, Validation | None], None]
 
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_TEXTS = 0.1
 
 
 @contextmanager
@@ -34,8 +38,23 @@ def progress(epochs: int) -> Iterator[OnEpoch]:
         TextColumn("left"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=epochs, losses="")
-        yield lambda epoch, *losses: bar.update(task, completed=epoch, losses=_described(*losses))
+        yield _Bar(bar, epochs)
+
+
+class _Bar:
+    """Moves a bar, and says what there is to say as often as it can be read."""
+
+    def __init__(self, bar: Progress, epochs: int) -> None:
+        self.bar, self.task = bar, bar.add_task("", total=epochs, losses="")
+        self.epochs, self.last = epochs, 0.0
+
+    def __call__(self, epoch: int, loss: Tensor, validation: Validation | None) -> None:
+        now = time.monotonic()
+        if now - self.last >= SECONDS_BETWEEN_TEXTS or epoch == self.epochs:
+            self.last = now
+            self.bar.update(self.task, completed=epoch, losses=_described(loss, validation))
+        else:
+            self.bar.update(self.task, completed=epoch)
 
 
 class _Lines:
@@ -47,7 +66,7 @@ class _Lines:
         self.first: tuple[int, float] | None = None
         """The first epoch, and when it ended: what went before it is no measure of the others."""
 
-    def __call__(self, epoch: int, loss: Tensor, watched: Tensor) -> None:
+    def __call__(self, epoch: int, loss: Tensor, validation: Validation | None) -> None:
         now = time.monotonic()
         if self.first is None:
             self.first = epoch, now
@@ -55,12 +74,15 @@ class _Lines:
             self.last = now
             begun, start = self.first
             left = (now - start) / (epoch - begun) * (self.epochs - epoch)
-            print(f"epoch {epoch} of {self.epochs}, {_described(loss, watched)}, {left:.0f} s left", file=sys.stderr)
+            print(f"epoch {epoch} of {self.epochs}, {_described(loss, validation)}, {left:.0f} s left", file=sys.stderr)
 
 
-def _described(loss: Tensor, watched: Tensor) -> str:
-    """The losses of an epoch, `[*rounds]`: training and, where another is watched, validation."""
-    return f"loss {_figure(loss)}" + ("" if watched is loss else f", validation loss {_figure(watched)}")
+def _described(loss: Tensor, validation: Validation | None) -> str:
+    """The losses of an epoch, `[*rounds]`: training and, where there is a part for it, validation, with its metric."""
+    shown = f"loss {_figure(loss)}"
+    if validation is not None:
+        shown += f", validation loss {_figure(validation.loss)}, {validation.metric} {validation.figure()}"
+    return shown
 
 
 def _figure(losses: Tensor) -> str:

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minidl_core.cli import completion
+from minidl_core.cli.data_options import data_options
+from minidl_core.cli.figures import metric_option
 from minidl_core.cli.main import INTERRUPTED
-from minidl_core.cli.output import json_option, print_json, print_table
+from minidl_core.cli.output import json_option, print_json
 from minidl_core.cli.progress import progress
+from minidl_core.cli.training_summary import print_summary, summary
 from minidl_core.errors import DataError, DivergedError, MinidlError, ModelFileError, RequestError
 
 if TYPE_CHECKING:
@@ -30,46 +33,42 @@ MANY_CLASSES = 20
 @click.argument("data", shell_complete=completion.data)
 @click.option(
     "--model",
-    required=True,
     metavar="SPEC",
     shell_complete=completion.spec("layer"),
-    help="The layers: linear(_,25)-relu-linear(25,_).",
+    help="The layers: linear(_,25)-relu-linear(25,_).  [default: two hidden layers of ReLUs, as wide as the data]",
 )
-@click.option("--target", metavar="COLUMN", help="The column of a file to predict.")
-@click.option("--task", type=click.Choice(["classification", "regression"]), help="What the target is, if in doubt.")
-@click.option("--loss", metavar="SPEC", shell_complete=completion.spec("loss"), default="mse", show_default=True)
+@data_options
 @click.option(
-    "--optimizer", metavar="SPEC", shell_complete=completion.spec("optimizer"), default="sgd", show_default=True
+    "--loss",
+    metavar="SPEC",
+    shell_complete=completion.spec("loss"),
+    help="[default: cross_entropy for classes where it is installed, else mse]",
+)
+@click.option(
+    "--optimizer",
+    metavar="SPEC",
+    shell_complete=completion.spec("optimizer"),
+    help="[default: adam where it is installed, else sgd]",
 )
 @click.option(
     "--schedule",
     metavar="SPEC",
     shell_complete=completion.spec("schedule"),
-    default="constant",
-    show_default=True,
-    help="Of the optimizer's learning rate: cosine, one_cycle, ...",
+    help="Of the optimizer's learning rate: one_cycle, step, ...  [default: cosine; with --optimizer, constant]",
 )
+@metric_option
 @click.option("--clip-norm", type=float, metavar="NORM", help="The greatest norm of a round's gradient.")
 @click.option("--l1", type=float, metavar="W", default=0.0, help="The weight of a penalty, W Σ|w|.")
 @click.option("--l2", type=float, metavar="W", default=0.0, help="The weight of a penalty, W/2 Σw².")
 @click.option("--epochs", type=click.IntRange(1), default=100, show_default=True, help="How often all rows are used.")
 @click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Rows of one step.")
-@click.option("--rounds", type=click.IntRange(1), default=1, show_default=True, help="Trainings, all at once.")
+@click.option("--rounds", type=click.IntRange(1), help="Trainings, all at once.  [default: 1, or one for each fold]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the first round; round r has SEED + r.")
-@click.option("--test", metavar="DATA", shell_complete=completion.file, help="A file to test on.")
-@click.option("--test-fraction", type=float, metavar="F", help="The part of the rows to test on.  [default: 0.2]")
 @click.option(
     "--patience",
     type=click.IntRange(1),
     metavar="N",
     help="Stop each round when its loss on rows held out for it has not fallen for N epochs, and take its best.",
-)
-@click.option(
-    "--validation-fraction",
-    type=float,
-    metavar="F",
-    help="The part of the other rows that is held out for --patience and --schedule; with 0 they go by the training "
-    "loss.  [default: 0.2 with --patience, else 0]",
 )
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1.")
@@ -86,15 +85,16 @@ MANY_CLASSES = 20
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @json_option
 def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
-    """Train a model on DATA: a .csv or .tsv file with a header, a .npy file, or a registered dataset.
+    """Train a model on DATA: a file with a table, standard input (-), or a registered dataset.
 
-    Features are standardized. Of a file 20 % of the rows are held out for test; a dataset draws a test sample of its
-    own size. Each round has its own split (or sample), first weights and batches, from its own seed. A .npy file may be
-    larger than memory; its columns have names (a structured array), or are called 0, 1, 2 and so on.
+    Files are .csv and .tsv with a header, .parquet, .jsonl, .npz, and .npy, which may be larger than memory. Numbers
+    are standardized, categories become one input each. Of a file 20 % of the rows are held out for test; a dataset
+    draws a test sample of its own size. Each round has its own split (or sample), first weights and batches, from its
+    own seed.
 
     \b
+    minidl train iris.csv --target species
     minidl train disk --model "linear(_,25)-tanh-linear(25,_)" --rounds 10
-    minidl train iris.csv --target species --model "linear(_,16)-relu-linear(16,_)"
     """
     from minidl_core.training.model_file import FILE_NAME, save_model
 
@@ -117,9 +117,9 @@ def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
             moment = "of that moment" if training.best_epochs is None else "of each round's best epoch"
             click.echo(f"minidl: interrupted; {done}; the model and the figures are those {moment}", err=True)
         if as_json:
-            print_json(_as_json(training, saved))
+            print_json(summary(training, saved))
         else:
-            _print(data, training, saved, options["epochs"])
+            print_summary(data, training, saved, options["epochs"])
     if problem is not None:
         raise problem
     return INTERRUPTED if interruption.wished else 0
@@ -204,53 +204,5 @@ def _hint(data: RoundData, task: str | None) -> None:
     """Say so where a column of whole numbers was taken as very many classes, and perhaps should not have been."""
     classes = data.classes or ()
     if task is None and len(classes) > MANY_CLASSES and all(name.lstrip("+-").isdigit() for name in classes):
-        taken = f"the whole numbers of '{data.target_name}' are taken as {len(classes)} classes"
+        taken = f"the whole numbers of '{data.target_names[0]}' are taken as {len(classes)} classes"
         click.echo(f"minidl: {taken}; --task regression predicts their value", err=True)
-
-
-def _as_json(training: Training, saved: Path | None) -> dict[str, object]:
-    trained = training.trained
-    return {
-        "model": str(trained.model),
-        "loss": str(trained.loss),
-        "optimizer": str(training.optimizer),
-        "schedule": str(training.schedule),
-        "rounds": len(trained.seeds),
-        "seeds": list(trained.seeds),
-        "epochs": training.epochs,
-        "batch_size": training.batch_size,
-        "best_epochs": training.best_epochs,
-        "interrupted": training.interrupted,
-        "seconds": training.seconds,
-        "out": str(saved.parent) if saved else None,
-        "train": {name: figure.to_json() for name, figure in training.train.items()},
-        "validation": {name: figure.to_json() for name, figure in training.validation.items()}
-        if training.validation
-        else None,
-        "test": {name: figure.to_json() for name, figure in training.test.items()} if training.test else None,
-    }
-
-
-def _print(data: str, training: Training, saved: Path | None, wished: int) -> None:
-    trained, rows = training.trained, training.data
-    seeds = trained.seeds
-    validated = f", {rows.validation.rows} to validate on" if rows.validation else ""
-    tested = f", {rows.test.rows} to test on" if rows.test else ""
-    target = f"value of '{rows.target_name}'" if rows.classes is None else f"{len(rows.classes)} classes"
-    rounds = f"{len(seeds)} rounds, seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    click.echo(f"data       {data}: {rows.train.rows} rows to train on{validated}{tested}; ", nl=False)
-    click.echo(f"{len(rows.feature_names)} features, {target}")
-    click.echo(f"model      {trained.model}")
-    click.echo(f"loss       {trained.loss}\noptimizer  {training.optimizer}\nschedule   {training.schedule}")
-    epochs = f"{training.epochs} epochs" if training.epochs == wished else f"{training.epochs} of {wished} epochs"
-    click.echo(f"training   {epochs} of batches of {training.batch_size}; {rounds}; ", nl=False)
-    click.echo(f"{training.seconds:.1f} s")
-    if training.best_epochs is not None:
-        first, last = min(training.best_epochs), max(training.best_epochs)
-        click.echo(f"best       epoch {first}" if first == last else f"best       epochs {first} to {last}, by round")
-    click.echo()
-    parts = {"TRAIN": training.train, "VALIDATION": training.validation, "TEST": training.test}
-    given = {heading: figures for heading, figures in parts.items() if figures}
-    print_table(("", *given), [(name, *(part[name] for part in given.values())) for name in reversed(training.train)])
-    if saved:
-        click.echo(f"\nsaved in {saved}")

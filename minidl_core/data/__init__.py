@@ -1,13 +1,14 @@
 """Tables in, tensors out: readers, toy datasets, splits, preprocessing, batches."""
 
+from minidl_core.data.columns import Column, numeric
 from minidl_core.data.mapped import MappedTable, map_table
-from minidl_core.data.readers import read_table
-from minidl_core.data.source import open_data
+from minidl_core.data.source import open_data, read_table
 from minidl_core.data.table import Table
 from minidl_core.data.toy import Circles, Dataset, Disk, Moons, Spirals, Xor
 
 __all__ = [
     "Circles",
+    "Column",
     "Dataset",
     "Disk",
     "MappedTable",
@@ -16,6 +17,7 @@ __all__ = [
     "Table",
     "Xor",
     "map_table",
+    "numeric",
     "open_data",
     "read_table",
 ]

@@ -21,6 +21,8 @@ class Block(NamedTuple):
     """`[M, F]`, the rows of all rounds in one table."""
     target: Tensor
     """`[M, ...]`."""
+    weight: Tensor | None
+    """How much each row counts, `[M]`; None for all alike."""
     batches: Sequence[Tensor]
     """The rows' numbers of the batches of each size, `[batches, *rounds, size]`, int64, where the features are."""
 
@@ -42,7 +44,8 @@ class Batches:
         if isinstance(examples, Examples):
             _require_rows(examples)
         self.has_own_rows = not isinstance(examples, Examples) or examples.features.dim() > 2
-        self.rows = examples.rows
+        taken = examples.epoch_rows if isinstance(examples, Examples) else None
+        self.rows = examples.rows if taken is None else taken
         self.examples, self.batch_size, self.seeds, self.rounds = examples, batch_size, seeds, rounds
 
     def __len__(self) -> int:
@@ -56,9 +59,24 @@ class Batches:
         return sizes / self.rows
 
     def order(self, epoch: int) -> Tensor:
-        """The numbers of a block of all rows in the order of an epoch, `[*rounds, N]`."""
-        orders = [torch.randperm(self.rows, generator=generator(seed, "batches", epoch)) for seed in self.seeds]
-        return self._numbered(torch.stack(orders))
+        """The numbers of a block of all rows in the order of an epoch, `[*rounds, N]`.
+
+        A round that has more rows than an epoch takes leaves some out, others each time; one that has fewer takes some
+        again.
+        """
+        return self._numbered(
+            torch.stack([self._order(number, epoch) for number in range(len(self.seeds))]), self.examples.rows
+        )
+
+    def _order(self, number: int, epoch: int) -> Tensor:
+        """The rows of a round in the order of an epoch, `[N]`."""
+        random = generator(self.seeds[number], "batches", epoch)
+        counts = self.examples.counts if isinstance(self.examples, Examples) else None
+        rows = self.examples.rows if counts is None else counts[number]
+        order = torch.randperm(rows, generator=random)
+        while len(order) < self.rows:
+            order = torch.cat([order, torch.randperm(rows, generator=random)])
+        return order[: self.rows]
 
     def blocks(self, epoch: int) -> Iterator[Block]:
         """The batches of an epoch, with the rows that they are taken from: one block where all rows are in memory.
@@ -69,21 +87,23 @@ class Batches:
             yield self._block(self.examples, self.order(epoch))
             return
         for part in self.examples.shuffled(epoch, self.seeds, self.batch_size):
-            yield self._block(part, self._numbered(torch.arange(part.rows).expand(len(self.seeds), -1)))
+            orders = torch.arange(part.rows).expand(len(self.seeds), -1)
+            yield self._block(part, self._numbered(orders, part.rows))
 
-    def _numbered(self, orders: Tensor) -> Tensor:
-        """The orders of the rounds' rows, `[R, N]`, as the rows' numbers in a block, `[*rounds, N]`."""
+    def _numbered(self, orders: Tensor, rows: int) -> Tensor:
+        """The orders of the rounds' rows, `[R, N]`, as the rows' numbers in a block with so many rows of each."""
         if self.has_own_rows:
-            orders = orders + orders.shape[-1] * torch.arange(len(self.seeds)).unsqueeze(-1)
+            orders = orders + rows * torch.arange(len(self.seeds)).unsqueeze(-1)
         return orders.reshape(*self.rounds, orders.shape[-1])
 
     def _block(self, examples: Examples, order: Tensor) -> Block:
-        features, target = examples.features, examples.target
+        features, target, weight = examples.features, examples.target, examples.weight
         if self.has_own_rows:
             # The rows of all rounds in one table, so that a batch is one selection from it.
             features, target = features.flatten(0, 1), target.flatten(0, 1)
+            weight = None if weight is None else weight.flatten()
         # Drawn on the CPU, so that a seed means the same everywhere, and moved to where the rows are once.
-        return Block(features, target, _cut(order.to(features.device), self.batch_size))
+        return Block(features, target, weight, _cut(order.to(features.device), self.batch_size))
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of an epoch, `[*rounds, batch, F]` and their targets."""

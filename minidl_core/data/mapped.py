@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from minidl_core.data.columns import Column, columns_are, numeric, quoted, require_columns
 from minidl_core.data.npy import NpyFile
-from minidl_core.data.readers import MANY, TASKS, check_columns, columns_are
+from minidl_core.data.reading import Reading, Task, names_in
 from minidl_core.data.table import Table
 from minidl_core.errors import DataError, RequestError, require
 
@@ -34,8 +35,8 @@ class MappedTable:
     """A table that stays in its file; `rows(slice(0, 10))` and `block(0)` are tables in memory."""
 
     file: NpyFile
-    feature_names: tuple[str, ...]
-    target_name: str
+    columns: tuple[Column, ...]
+    target_names: tuple[str, ...]
     classes: tuple[str, ...] | None
     """The names of the classes, by their numbers; None where the target is a value."""
 
@@ -45,7 +46,7 @@ class MappedTable:
     @property
     def blocks(self) -> int:
         """How many blocks all rows are."""
-        return -(-len(self) // max(1, min(BLOCK_ROWS, BLOCK_BYTES // (8 * len(self.feature_names)))))
+        return -(-len(self) // max(1, min(BLOCK_ROWS, BLOCK_BYTES // (8 * len(self.columns)))))
 
     def rows(self, part: slice) -> Table:
         """Some rows. Raises DataError for a number that is not finite, and for a class that is unknown."""
@@ -74,20 +75,22 @@ class MappedTable:
 
     def _table(self, places: Sequence[tuple[int, int]]) -> Table:
         rows = sum(stop - start for start, stop in places)
-        features = np.empty((rows, len(self.feature_names)))
-        target: NDArray[Any] = np.empty((rows, 1)) if self.classes is None else np.empty(rows, np.int64)
+        features = np.empty((rows, len(self.columns)))
+        target: NDArray[Any] = (
+            np.empty((rows, len(self.target_names))) if self.classes is None else np.empty(rows, np.int64)
+        )
         done = 0
         for start, stop in places:
             for first, values in self.file.read(start, stop):
                 here = slice(done, done + len(values))
-                self.file.numbers(values, self.feature_names, first, features[here])
+                self.file.numbers(values, [column.name for column in self.columns], first, features[here])
                 if self.classes is None:
-                    self.file.numbers(values, [self.target_name], first, target[here])
+                    self.file.numbers(values, self.target_names, first, target[here])
                 else:
-                    target[here] = self._labels(self.file.column(values, self.target_name), first, self.classes)
+                    target[here] = self._labels(self.file.column(values, self.target_names[0]), first, self.classes)
                 done = here.stop
         return Table(
-            torch.from_numpy(features), torch.from_numpy(target), self.feature_names, self.target_name, self.classes
+            torch.from_numpy(features), torch.from_numpy(target), self.columns, self.target_names, self.classes
         )
 
     def _labels(self, column: NDArray[Any], first: int, classes: Sequence[str]) -> NDArray[np.int64]:
@@ -98,18 +101,18 @@ class MappedTable:
         if labels.min() < 0:
             row = int((labels < 0).argmax())
             raise DataError(
-                f"{self.file.cell(first + row, self.target_name)}: unknown class '{_class_name(column[row])}'; "
-                f"there are: {', '.join(classes[:MANY])}"
+                f"{self.file.cell(first + row, self.target_names[0])}: unknown class '{_class_name(column[row])}'; "
+                f"there are: {quoted(classes)}"
             )
         return labels
 
 
-def map_table(path: str, target: str, task: str | None = None) -> MappedTable:
+def map_table(path: str, target: str | Sequence[str], task: Task | None = None) -> MappedTable:
     """A `.npy` file as a table: the target column, and all others as numeric features.
 
     Args:
         path: of an array of shape [rows, columns], whose columns are called '0', '1', ..., or of one that names them.
-        target: the column to predict.
+        target: the column to predict, or several of values.
         task: `classification` or `regression`; None decides by the target's type: integers and booleans are classes,
             floating-point numbers values.
 
@@ -117,22 +120,55 @@ def map_table(path: str, target: str, task: str | None = None) -> MappedTable:
         RequestError: where there is no such target column, with the columns that there are.
         DataError: for anything else than an array of real numbers, and for classes that are too few or too many.
     """
-    require("task", task, task is None or task in TASKS, f"one of {', '.join(TASKS)}")
+    return map_reading(path, Reading(target, task))
+
+
+def map_reading(path: str, reading: Reading) -> MappedTable:
+    """The same with a choice of features. Raises RequestError for what only a table in memory can have."""
+    for name in ("categorical", "missing", "weight", "key"):
+        if getattr(reading, name):
+            raise RequestError(
+                f"'{path}' is read in blocks, and can have no {_SAID[name]}; where it fits into memory, save "
+                "it as .parquet or .csv"
+            )
     file = NpyFile.open(path)
-    if target not in file.columns:
-        raise RequestError(f"'{path}' has no column '{target}'; {columns_are(target, file.columns)}")
-    names = tuple(name for name in file.columns if name != target)
+    targets, asked, drop = (
+        tuple(names_in(names, file.columns)) for names in (reading.target, reading.features, reading.drop)
+    )
+    if not targets:
+        raise RequestError(f"'{path}' needs a target, the column to predict; its columns: {quoted(file.columns)}")
+    for name in (*targets, *asked, *drop):
+        if name not in file.columns:
+            raise RequestError(f"'{path}' has no column '{name}'; {columns_are(name, file.columns)}")
+    names = [name for name in asked or file.columns if name not in (*targets, *drop)]
     if not names:
-        raise DataError(f"'{path}' has no column beside the target '{target}'")
-    is_class = file.dtype_of(target).kind != "f" if task is None else task == "classification"
-    return MappedTable(file, names, target, _classes(file, target) if is_class else None)
+        raise DataError(f"'{path}' has no column beside the target {quoted(targets)} that could be a feature")
+    is_class = reading.task == "classification" or (reading.task is None and file.dtype_of(targets[0]).kind != "f")
+    if len(targets) > 1 and reading.task == "classification":
+        raise RequestError(f"classes are one column, and not {len(targets)}; leave out all but one")
+    classes = _classes(file, targets[0]) if is_class and len(targets) == 1 else None
+    return MappedTable(file, numeric(*names), targets, classes)
 
 
-def map_table_like(path: str, features: Sequence[str], target: str, classes: Sequence[str] | None) -> MappedTable:
+def map_table_like(
+    path: str, columns: Sequence[Column], targets: Sequence[str], classes: Sequence[str] | None
+) -> MappedTable:
     """The columns of a `.npy` file that a model was trained on, in whatever order they are, and no others."""
     file = NpyFile.open(path)
-    check_columns(path, file.columns, [*features, target])
-    return MappedTable(file, tuple(features), target, None if classes is None else tuple(classes))
+    if categories := [column.name for column in columns if column.kind == "category"]:
+        raise DataError(
+            f"'{path}' has numbers alone, and {quoted(categories)} of the model are categories; give a .csv"
+        )
+    require_columns(path, file.columns, [*(column.name for column in columns), *targets])
+    return MappedTable(file, tuple(columns), tuple(targets), None if classes is None else tuple(classes))
+
+
+_SAID = {
+    "categorical": "categories",
+    "missing": "missing cells",
+    "weight": "weights",
+    "key": "column that rows are split by",
+}
 
 
 def _classes(file: NpyFile, target: str) -> tuple[str, ...]:

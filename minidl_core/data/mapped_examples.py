@@ -93,7 +93,10 @@ class MappedExamples:
         if self.seeds is None:
             return torch.arange(len(block))
         held_out = self._held_out_before(number + 1) - self._held_out_before(number)
-        numbers = [split_rows(block, held_out, seed, number)[self.is_test] for seed in self.seeds]
+        numbers = [
+            split_rows(block.target, block.classes is not None, held_out, seed, number)[self.is_test]
+            for seed in self.seeds
+        ]
         return numbers[0] if len(numbers) == 1 else torch.stack(numbers)
 
     def _held_out_before(self, number: int) -> int:
@@ -112,4 +115,4 @@ class MappedExamples:
 
     def _at_once(self, rounds: int) -> int:
         """How many rows of each round to take at a time."""
-        return max(1, PIECE_BYTES // (8 * rounds * len(self.table.feature_names)))
+        return max(1, PIECE_BYTES // (8 * rounds * len(self.table.columns)))

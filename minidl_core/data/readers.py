@@ -1,210 +1,278 @@
-"""Files -> tables. Every cell is read as what it is, or refused with its row and column."""
+"""Frames -> tables. Every cell is read as what it is, or refused with its row and column."""
 
 from __future__ import annotations
 
-import csv
-import math
-import re
-from collections import Counter
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from pathlib import Path
 
+import polars as pl
 import torch
 from torch import Tensor
 
+from minidl_core.data.columns import MANY, Column, numeric, quoted, require_columns
+from minidl_core.data.frame import Frame, ordered
+from minidl_core.data.reading import Reading, names_in
+from minidl_core.data.splits import PARTS
 from minidl_core.data.table import Table
-from minidl_core.errors import DataError, RequestError, require
-from minidl_core.nearest import did_you_mean
+from minidl_core.errors import DataError, RequestError
 
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-TASKS = ("classification", "regression")
-MANY = 50
+log = logging.getLogger("minidl")
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
-_NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE | re.ASCII)
-_MISSING = ("", "na", "n/a", "null", "none", "?")
+_MOST = 0.5
+LEAST_WEIGHT, GREATEST_WEIGHT = 1e-30, 1e30
+"""Whose sums and shares are numbers of float32."""
 
 
-@dataclass(frozen=True)
-class Cells:
-    """A file's cells as text: a header, and rows of as many cells."""
-
-    path: str
-    header: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-    """The line of the file that each row ends on."""
-
-    def column(self, name: str) -> list[str]:
-        index = self.header.index(name)
-        return [row[index] for row in self.rows]
-
-    def numbers(self, names: Sequence[str]) -> Tensor:
-        """Some columns as float64 `[N, len(names)]`. Raises DataError for the first cell that is no finite number."""
-        columns = []
-        for name in names:
-            cells = self.column(name)
-            bad = [row for row, cell in enumerate(cells) if not _is_finite_number(cell.strip())]
-            if bad:
-                raise DataError(self.bad_cell(bad, name, cells))
-            columns.append([float(cell) for cell in cells])
-        return torch.tensor(columns, dtype=torch.float64).reshape(len(names), len(self.rows)).T.contiguous()
-
-    def bad_cell(self, bad: list[int], name: str, cells: list[str]) -> str:
-        """What is wrong with the first of a column's bad cells, and what to do."""
-        row, cell = bad[0], cells[bad[0]].strip()
-        if cell.lower() in _MISSING:
-            what, advice = f"the cell is missing ('{cell}')", "fill it in, or remove the row"
-        elif _NOT_FINITE.fullmatch(cell) or _NUMBER.fullmatch(cell):
-            what, advice = f"'{cell}' is not a finite number", "correct it, or remove the row"
-        else:
-            what, advice = (
-                f"'{cell[:40]}' is not a number",
-                "a number is expected: correct it, or remove or encode the column",
-            )
-        more = f"; so are {len(bad) - 1} more cells of this column" if len(bad) > 1 else ""
-        return f"{self.path}, row {row + 1} (line {self.lines[row]}), column '{name}': {what}{more}; {advice}"
-
-
-def read_cells(path: str) -> Cells:
-    """Read a file with a header. Raises DataError where it cannot be read as one."""
-    separator = SEPARATORS.get(Path(path).suffix.lower())
-    if separator is None:
-        if Path(path).suffix.lower() == ".npy":
-            raise DataError(f"'{path}' is not read as a whole; map_table takes it as a table")
-        raise DataError(f"cannot read '{path}': files that are read end in {', '.join(SEPARATORS)} or .npy")
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=separator, strict=True)
-            header = next(reader, None)
-            numbered = [(reader.line_num, row) for row in reader if row]
-    except OSError as error:
-        raise DataError(f"cannot read '{path}': {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        line, byte = _first_byte_that_is_not_utf8(Path(path).read_bytes())
-        raise DataError(f"cannot read '{path}', line {line}: byte {byte} is not UTF-8; save it as UTF-8") from None
-    except csv.Error as error:
-        raise DataError(f"cannot read '{path}', line {reader.line_num}: {error}") from None
-    if not header:
-        raise DataError(f"'{path}' is empty: a header line with the names of the columns is expected")
-    other = next((mark for mark in ";\t," if mark != separator and mark in header[0]), None)
-    if len(header) == 1 and other:
-        raise DataError(
-            f"'{path}' seems to be separated by {other!r} and not by {separator!r}; save it with the latter"
-        )
-    header = [name.strip() for name in header]
-    if repeated := [name for name, count in Counter(header).items() if count > 1]:
-        raise DataError(f"'{path}' has the column '{repeated[0]}' more than once; give each a name of its own")
-    if not numbered:
-        raise DataError(f"'{path}' has a header and no rows")
-    for line, row in numbered:
-        if len(row) != len(header):
-            raise DataError(f"'{path}', line {line}: {len(row)} cells where the header has {len(header)} columns")
-    return Cells(path, header, [row for _, row in numbered], [line for line, _ in numbered])
-
-
-def _first_byte_that_is_not_utf8(content: bytes) -> tuple[int, int]:
-    """Its line and its place in a file, which a decoder that reads in pieces does not know."""
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        return content.count(b"\n", 0, error.start) + 1, error.start
-    return 1, 0
-
-
-def read_table(path: str, target: str, task: str | None = None) -> Table:
-    """Read a file with a header: the target column, and all others as numeric features.
-
-    Args:
-        path: of a .csv or .tsv file, UTF-8.
-        target: the column to predict.
-        task: `classification` or `regression`; None decides by the target: numbers of which any has a point or an
-            exponent are values, whole numbers and texts are classes.
+def read_table(frame: Frame, reading: Reading) -> Table:
+    """The target and the features of a frame.
 
     Raises:
-        RequestError: where there is no such target column, with the columns that there are.
-        DataError: for anything that is not a finite number, with its row and column.
+        RequestError: where a column that is named is not there, with those that are; where several targets are classes.
+        DataError: for cells that are missing or wrong, with their row and column; for columns that are no features.
     """
-    require("task", task, task is None or task in TASKS, f"one of {', '.join(TASKS)}")
-    cells = read_cells(path)
-    if target not in cells.header:
-        raise RequestError(f"'{path}' has no column '{target}'; {columns_are(target, cells.header)}")
-    names = tuple(name for name in cells.header if name != target)
-    if not names:
-        raise DataError(f"'{path}' has no column beside the target '{target}'")
-    features = cells.numbers(names)
-    labels = [cell.strip() for cell in cells.column(target)]
-    if (task or _task(labels)) == "regression":
-        return Table(features, cells.numbers([target]), names, target, None)
-    if any(_NUMBER.fullmatch(label) for label in labels):
-        bad = [row for row, label in enumerate(labels) if _NOT_FINITE.fullmatch(label) or label.lower() in _MISSING]
-        if bad:
-            raise DataError(cells.bad_cell(bad, target, labels))
-    classes = _class_names(labels)
-    if "" in classes:
-        row = labels.index("")
-        raise DataError(f"'{path}', row {row + 1} (line {cells.lines[row]}), column '{target}': the class is missing")
-    if len(classes) < 2:
-        raise DataError(f"'{path}': column '{target}' has one class only ('{classes[0]}'); there is nothing to learn")
-    return Table(features, _label_numbers(cells, target, classes), names, target, classes)
+    targets = [_target(frame, name) for name in names_in(reading.target, frame.columns)]
+    if not targets:
+        raise RequestError(
+            f"'{frame.name}' needs a target, the column to predict; its columns: {quoted(frame.columns)}"
+        )
+    if len(targets) > 1 and reading.task == "classification":
+        raise RequestError(f"classes are one column, and not {len(targets)}; leave out all but one")
+    names = [target.name for target in targets]
+    columns = _features(frame, reading, names)
+    frame = _without_missing(frame, columns, targets, reading.missing)
+    for name in (reading.weight, reading.key):
+        _require_complete(frame, name)
+    weight, frame = _weight(frame, reading.weight)
+    is_value = len(targets) > 1 or (reading.task or _task(frame, targets[0])) == "regression"
+    classes = None if is_value else _classes(frame, names[0])
+    return Table(
+        _stacked(frame, columns),
+        _values(frame, names) if classes is None else _labels(frame, names[0], classes),
+        columns,
+        tuple(names),
+        classes,
+        weight,
+        reading.weight,
+        _key(frame, reading),
+    )
 
 
-def read_table_like(path: str, features: Sequence[str], target: str, classes: Sequence[str] | None) -> Table:
-    """Read the columns of a file that a model was trained on, in whatever order they are, and no others."""
-    cells = read_cells(path)
-    check_columns(path, cells.header, [*features, target])
-    numbers = cells.numbers(features)
-    if classes is None:
-        return Table(numbers, cells.numbers([target]), tuple(features), target, None)
-    return Table(numbers, _label_numbers(cells, target, classes), tuple(features), target, tuple(classes))
+def read_table_like(
+    frame: Frame,
+    columns: Sequence[Column],
+    targets: Sequence[str],
+    classes: Sequence[str] | None,
+    missing: str | None = None,
+    weight: str | None = None,
+) -> Table:
+    """Columns that are known, in whatever order the frame has them; categories that are not known are -1."""
+    needed = [*(column.name for column in columns), *targets, *([] if weight is None else [weight])]
+    require_columns(frame.name, frame.columns, needed)
+    _tell_unused(frame, needed)
+    frame = _without_missing(frame, columns, [_target(frame, name) for name in targets], missing)
+    _require_complete(frame, weight)
+    weights, frame = _weight(frame, weight)
+    return Table(
+        _known(frame, columns),
+        _values(frame, targets) if classes is None else _labels(frame, targets[0], classes),
+        tuple(columns),
+        tuple(targets),
+        None if classes is None else tuple(classes),
+        weights,
+        weight,
+    )
 
 
-def check_columns(path: str, header: Sequence[str], names: Sequence[str]) -> None:
-    """Raise DataError where a file lacks some of these columns."""
-    missing = [name for name in names if name not in header]
-    if missing:
-        listed = ", ".join(f"'{name}'" for name in missing[:MANY])
-        raise DataError(f"'{path}' lacks {listed}; {columns_are(missing[0], header)}")
+def read_features(
+    frame: Frame, columns: Sequence[Column], missing: str | None, others: Sequence[str | None] = ()
+) -> Tensor:
+    """Features alone, `[N, columns]`; what is missing is NaN, and refused where nothing fills it in later."""
+    needed = [column.name for column in columns]
+    require_columns(frame.name, frame.columns, needed)
+    _tell_unused(frame, [*needed, *others])
+    if missing in (None, "drop") and (counts := _missing_cells(frame, columns)):
+        raise DataError(
+            f"'{frame.name}' has missing cells, {counts}, and the model learned from rows without any; fill them in, "
+            "remove the rows, or train with --missing median"
+        )
+    return _known(frame, columns)
 
 
-def _class_names(labels: Sequence[str]) -> tuple[str, ...]:
-    """The different labels, in the order of their numbers where all are numbers, else of the alphabet."""
-    different = set(labels)
-    if all(_WHOLE.fullmatch(label) for label in different):
-        return tuple(sorted(different, key=lambda label: (Decimal(label), label)))
-    return tuple(sorted(different))
+def _tell_unused(frame: Frame, needed: Sequence[str | None]) -> None:
+    if unused := [name for name in frame.columns if name not in needed]:
+        log.info("%s: not used: %s", frame.name, quoted(unused))
 
 
-def _label_numbers(cells: Cells, target: str, classes: Sequence[str]) -> Tensor:
-    """A column's labels as int64 `[N]`, by their place in `classes`. Raises DataError for one that is not there."""
-    number = {label: index for index, label in enumerate(classes)}
-    labels = [cell.strip() for cell in cells.column(target)]
-    for row, label in enumerate(labels):
-        if label not in number:
-            raise DataError(
-                f"'{cells.path}', row {row + 1} (line {cells.lines[row]}), column '{target}': "
-                f"unknown class '{label[:40]}'; there are: {', '.join(classes[:MANY])}"
+def _known(frame: Frame, columns: Sequence[Column]) -> Tensor:
+    """Columns that a model knows. Says which of their categories it does not know."""
+    features = _stacked(frame, columns)
+    for place, column in enumerate(columns):
+        is_unknown = features[:, place] == -1
+        if column.kind == "category" and bool(is_unknown.any()):
+            texts = frame.text(column.name).filter(pl.Series(is_unknown.numpy())).unique(maintain_order=True).to_list()
+            log.warning(
+                "%s, column '%s': %s (rows: %d) unknown in training, taken as none of its categories",
+                frame.name,
+                column.name,
+                quoted([text[:40] for text in texts]),
+                int(is_unknown.sum()),
             )
-    return torch.tensor([number[label] for label in labels], dtype=torch.int64)
+    return features
 
 
-def _task(labels: Sequence[str]) -> str:
-    """Whether a column is classes or values: values if most cells are numbers, and any has a point or an exponent."""
-    numbers = [label for label in labels if _NUMBER.fullmatch(label)]
-    any_decimal = not all(_WHOLE.fullmatch(number) for number in numbers)
-    return "regression" if any_decimal and 2 * len(numbers) > len(labels) else "classification"
+def _target(frame: Frame, name: str) -> Column:
+    """A target: of numbers where most of its cells are, which decides what cells are missing."""
+    frame.require([name])
+    texts = frame.text(name).drop_nulls()
+    numbers = texts.cast(pl.Float64, strict=False)
+    if frame.data[name].dtype.is_numeric() or numbers.null_count() < _MOST * len(texts):
+        return Column(name)
+    frame.require_no_dates(name)
+    return Column(name, "category")
 
 
-def columns_are(name: str, header: Sequence[str]) -> str:
-    """What columns there are, and which of them `name` may have meant."""
-    listed = ", ".join(f"'{column}'" for column in header[:MANY])
-    near = did_you_mean(name, header)
-    more = f" and {len(header) - MANY} more" if len(header) > MANY else ""
-    return (f"{near} " if near.startswith("did") else "") + f"its columns: {listed}{more}"
+def _features(frame: Frame, reading: Reading, targets: Sequence[str]) -> tuple[Column, ...]:
+    """The features' columns: those that are asked for, or all that are nothing else, but for those to leave out."""
+    others = [name for name in (reading.weight, reading.key) if name is not None]
+    asked, drop, categorical = (
+        names_in(names, frame.columns) for names in (reading.features, reading.drop, reading.categorical)
+    )
+    frame.require([*others, *asked, *drop, *categorical])
+    if both := [name for name in targets if name in [*others, *asked, *drop]]:
+        raise RequestError(f"'{both[0]}' is the target, and can be nothing else")
+    if both := [name for name in asked if name in [*others, *drop]]:
+        what = "to leave out" if both[0] in drop else "what rows are split or weighted by"
+        raise RequestError(f"'{both[0]}' is {what}, and cannot be a feature too; leave it out of the features")
+    names = [name for name in asked or frame.columns if name not in [*drop, *others, *targets]]
+    if idle := [name for name in categorical if name not in names]:
+        raise RequestError(
+            f"'{idle[0]}' is not among the features, so it cannot be categorical; leave it out"
+            + (" (--task classification takes a target's numbers as classes)" if idle[0] in targets else "")
+        )
+    if not names:
+        raise DataError(f"'{frame.name}' has no column beside the target {quoted(targets)} that could be a feature")
+    return tuple(frame.inferred(name, name in categorical) for name in names)
 
 
-def _is_finite_number(cell: str) -> bool:
-    return _NUMBER.fullmatch(cell) is not None and math.isfinite(float(cell))
+def _without_missing(frame: Frame, columns: Sequence[Column], targets: Sequence[Column], missing: str | None) -> Frame:
+    """Leave out rows with missing cells where that is the request; refuse the cells that no one fills in."""
+    if missing == "drop":
+        lacking = pl.Series([False]).new_from_index(0, len(frame))
+        for column in (*columns, *targets):
+            lacking = lacking | frame.missing(column.name, column.kind)
+        if lacking.all():
+            raise DataError(
+                f"'{frame.name}': a cell is missing in each of the {len(frame)} rows; drop would leave none"
+            )
+        return frame.without(lacking) if lacking.any() else frame
+    if missing is None and (counts := _missing_cells(frame, columns)):
+        raise DataError(
+            f"'{frame.name}' has missing cells: {counts}; --missing median, mean or most_frequent fills them in from "
+            "the training rows, --missing drop leaves their rows out"
+        )
+    if counts := _missing_cells(frame, targets):
+        raise DataError(
+            f"'{frame.name}' lacks what is to be predicted in some rows: {counts}; --missing drop leaves them out"
+        )
+    return frame
+
+
+def _missing_cells(frame: Frame, columns: Sequence[Column]) -> str:
+    """`3 of 'age' (first in row 7), 1 of 'town' ...`; empty where there are none."""
+    found = []
+    for column in columns:
+        missing = frame.missing(column.name, column.kind)
+        if missing.any():
+            found.append((column.name, missing))
+    told = []
+    for name, missing in found[:MANY]:  # to find a place takes reading the file up to there
+        count, first = int(missing.sum()), frame.place(int(missing.arg_true()[0]))
+        told.append(f"{count} of '{name}' ({'' if count == 1 else 'first '}in {first})")
+    more = f" and more in {len(found) - MANY} other columns" if len(found) > MANY else ""
+    return ", ".join(told) + more
+
+
+def _require_complete(frame: Frame, name: str | None) -> None:
+    if name is not None and (counts := _missing_cells(frame, [Column(name)])):
+        raise DataError(f"'{frame.name}' has missing cells, {counts}, which each row needs; fill them in")
+
+
+def _weight(frame: Frame, name: str | None) -> tuple[Tensor | None, Frame]:
+    """How much each row counts, and the rows that count."""
+    if name is None:
+        return None, frame
+    weight = frame.numbers(Column(name), is_feature=False)
+    if bool((weight < 0).any()):
+        row = int((weight < 0).nonzero()[0])
+        raise DataError(f"{frame.cell(row, name)}: the weight {weight[row]:g} is less than 0; correct it")
+    is_far = (weight > 0) & ((weight < LEAST_WEIGHT) | (weight > GREATEST_WEIGHT))
+    if bool(is_far.any()):
+        row = int(is_far.nonzero()[0])
+        raise DataError(
+            f"{frame.cell(row, name)}: the weight {weight[row]:g} is not from {LEAST_WEIGHT:g} to {GREATEST_WEIGHT:g}; "
+            "only the weights' ratios count: multiply all by one number"
+        )
+    if not bool((weight > 0).any()):
+        raise DataError(f"'{frame.name}': all weights in '{name}' are 0; nothing is left to learn from")
+    counts = weight > 0
+    return weight[counts], frame if bool(counts.all()) else frame.without(pl.Series((~counts).numpy()))
+
+
+def _key(frame: Frame, reading: Reading) -> Tensor | None:
+    """What rows are split by, `[N]`."""
+    if reading.key is None:
+        return None
+    if reading.key_is == "time":
+        return frame.moments(reading.key)
+    texts = frame.text(reading.key)
+    if reading.key_is == "group":
+        return torch.from_numpy(texts.rank("dense").cast(pl.Int64).to_numpy(writable=True)) - 1
+    parts = texts.str.to_lowercase().cast(pl.Enum(PARTS), strict=False).to_physical()
+    if parts.null_count():
+        row = int(parts.is_null().arg_true()[0])
+        raise DataError(f"{frame.cell(row, reading.key)}: '{texts[row][:40]}' is none of {', '.join(PARTS)}")
+    return torch.from_numpy(parts.cast(pl.Int64).to_numpy(writable=True))
+
+
+def _task(frame: Frame, target: Column) -> str:
+    """Whether a target is classes or values: values if most cells are numbers, and any has a point or an exponent."""
+    if target.kind != "number" or frame.data[target.name].dtype.is_integer():
+        return "classification"
+    if frame.data[target.name].dtype.is_float():
+        return "regression"
+    texts = frame.text(target.name)
+    numbers = texts.filter(texts.cast(pl.Float64, strict=False).is_not_null())
+    return "classification" if numbers.str.contains(r"^[+-]?[0-9]+$").all() else "regression"
+
+
+def _classes(frame: Frame, name: str) -> tuple[str, ...]:
+    """The different labels. Raises DataError where there is one alone."""
+    classes = ordered(frame.text(name).unique().to_list())
+    if len(classes) < 2:
+        raise DataError(
+            f"'{frame.name}': column '{name}' has one class only ('{classes[0][:40]}'); there is nothing to learn"
+        )
+    return classes
+
+
+def _labels(frame: Frame, name: str, classes: Sequence[str]) -> Tensor:
+    """A column's labels as int64 `[N]`, by their place in `classes`. Raises DataError for one that is not there."""
+    texts = frame.text(name)
+    labels = texts.cast(pl.Enum(classes), strict=False).to_physical()
+    if labels.null_count():
+        row = int(labels.is_null().arg_true()[0])
+        raise DataError(f"{frame.cell(row, name)}: unknown class '{texts[row][:40]}'; there are: {quoted(classes)}")
+    return torch.from_numpy(labels.cast(pl.Int64).to_numpy(writable=True))
+
+
+def _values(frame: Frame, names: Sequence[str]) -> Tensor:
+    """Columns of numbers, float64 `[N, T]`."""
+    return _stacked(frame, numeric(*names), are_features=False)
+
+
+def _stacked(frame: Frame, columns: Sequence[Column], are_features: bool = True) -> Tensor:
+    """Columns side by side, float64 `[N, columns]`."""
+    numbers = torch.empty(len(frame), len(columns), dtype=torch.float64)
+    for place, column in enumerate(columns):
+        numbers[:, place] = frame.numbers(column, are_features)
+    return numbers

@@ -3,122 +3,132 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from minidl_core.data.columns import Column
 from minidl_core.data.examples import Examples
 from minidl_core.data.mapped import MappedTable
 from minidl_core.data.mapped_examples import MappedExamples
-from minidl_core.data.splits import rows_held_out, split_rows
+from minidl_core.data.splits import Splitting, epoch_rows, rows_held_out, splits
 from minidl_core.data.table import Table
 from minidl_core.data.toy import Dataset
 from minidl_core.errors import RequestError
 from minidl_core.seeding import generator
 
-__all__ = ["Examples", "MappedExamples", "RoundData", "draw", "examples_of", "separate", "split"]
+__all__ = ["Examples", "MappedExamples", "RoundData", "draw", "examples_of", "split"]
 
 
 @dataclass(frozen=True)
 class RoundData:
-    """Training, validation and test examples, and what the columns are called."""
+    """Training, validation and test examples, and what the columns are."""
 
     train: Examples | MappedExamples
     validation: Examples | None
     """What trainings are stopped by, and schedules go by; None where nothing is held out for it."""
     test: Examples | MappedExamples | None
-    feature_names: tuple[str, ...]
-    target_name: str
+    columns: tuple[Column, ...]
+    target_names: tuple[str, ...]
     classes: tuple[str, ...] | None
+    weight_name: str | None = None
 
 
 def draw(dataset: Dataset, seeds: Sequence[int], validation: bool = False) -> RoundData:
     """A training sample and a test sample of the same size for each seed, and one for validation where it is wished."""
 
-    def sampled(part: str) -> list[Table]:
-        return [dataset.sample(generator(seed, "data", part)) for seed in seeds]
+    def sampled(part: str) -> tuple[Table, Examples]:
+        tables = [dataset.sample(generator(seed, "data", part)) for seed in seeds]
+        features, target = ([getattr(table, name) for table in tables] for name in ("features", "target"))
+        if len(tables) == 1:
+            return tables[0], Examples(features[0], target[0])
+        return tables[0], Examples(torch.stack(features), torch.stack(target))
 
-    train = sampled("train")
-    return _described(
-        train[0], _stack(train), _stack(sampled("test")), _stack(sampled("validation")) if validation else None
-    )
+    table, train = sampled("train")
+    return _described(table, train, sampled("validation")[1] if validation else None, sampled("test")[1])
 
 
 def split(
-    table: Table | MappedTable, test_fraction: float, seeds: Sequence[int], validation_fraction: float = 0.0
+    table: Table | MappedTable,
+    how: Splitting,
+    seeds: Sequence[int],
+    validation: Table | None = None,
+    test: Table | MappedTable | None = None,
 ) -> RoundData:
-    """Hold a part of the rows out for test, drawn anew for each seed; classes keep their proportions in all parts.
+    """The parts of a table in each round. What has a table of its own is all of that, in every round.
 
-    Args:
-        validation_fraction: of the rows that are not for test.
+    Raises RequestError for a table that is read in blocks and cannot be split so.
     """
-    held_out = rows_held_out(len(table), test_fraction)
+    if test is not None:
+        how = replace(how, test_fraction=0.0)
+    others = (None if validation is None else _all_of(validation), None if test is None else examples_of(test))
     if isinstance(table, MappedTable):
-        _refuse_validation(validation_fraction)
-        if held_out == 0:
-            return _described(table, examples_of(table), None)
-        train, test = (MappedExamples(table, tuple(seeds), test_fraction, is_test) for is_test in (False, True))
-        return _described(table, train, test)
-    rest, tested = _held_out([table], test_fraction, seeds, "test")
-    trained, validated = _held_out(rest, validation_fraction, seeds, "validation")
-    return _described(table, _stack(trained), _stack(tested), _stack(validated))
-
-
-def separate(
-    train: Table | MappedTable, test: Table | MappedTable, seeds: Sequence[int], validation_fraction: float = 0.0
-) -> RoundData:
-    """One table to train on, but for a part of it for validation; all of another to test on, for every round."""
-    if isinstance(train, MappedTable):
-        _refuse_validation(validation_fraction)
-        return _described(train, examples_of(train), examples_of(test))
-    rest, validation = _held_out([train], validation_fraction, seeds, "validation")
-    return _described(train, _stack(rest), examples_of(test), _stack(validation))
-
-
-def _refuse_validation(fraction: float) -> None:
-    if fraction:
-        raise RequestError(
-            "of a table that is read in blocks no rows can be held out for validation; give a validation fraction of 0 "
-            "(patience then goes by the training loss)"
-        )
-
-
-def _held_out(
-    tables: list[Table], fraction: float, seeds: Sequence[int], purpose: str
-) -> tuple[list[Table], list[Table]]:
-    """What is left of the table of each seed, or of one for all of them, and what is held out, if anything is."""
-    held_out = rows_held_out(len(tables[0]), fraction, purpose)
-    if held_out == 0:
-        return tables, []
-    each = zip(tables * len(seeds) if len(tables) == 1 else tables, seeds, strict=True)
-    parts = [(table, *split_rows(table, held_out, seed, purpose=purpose)) for table, seed in each]
-    return [_rows(table, rest) for table, rest, _ in parts], [_rows(table, held) for table, _, held in parts]
+        return _described(table, *_split_mapped(table, how, seeds, *others))
+    found = splits(table, how, seeds)
+    train = replace(_gathered(table, [one.train for one in found]), epoch_rows=epoch_rows(len(table), how))
+    if validation is not None and how.by == "part" and len(found[0].validation):
+        raise RequestError("validation data and the column of parts each say what is for validation; leave one out")
+    validated, tested = (_part(table, [getattr(one, name) for one in found]) for name in ("validation", "test"))
+    return _described(table, train, others[0] or validated, others[1] or tested)
 
 
 def examples_of(table: Table | MappedTable) -> Examples | MappedExamples:
     """All rows of a table, the same for every round."""
-    return MappedExamples(table) if isinstance(table, MappedTable) else Examples(table.features, table.target)
+    return MappedExamples(table) if isinstance(table, MappedTable) else _all_of(table)
 
 
-def _rows(table: Table, rows: Tensor) -> Table:
-    return Table(table.features[rows], table.target[rows], table.feature_names, table.target_name, table.classes)
+def _all_of(table: Table) -> Examples:
+    return Examples(table.features, table.target, table.weight)
 
 
-def _stack(tables: list[Table]) -> Examples | None:
-    """One table a round; a single one without a round axis; None of none."""
-    if not tables:
-        return None
-    if len(tables) == 1:
-        return Examples(tables[0].features, tables[0].target)
-    return Examples(torch.stack([t.features for t in tables]), torch.stack([t.target for t in tables]))
+def _split_mapped(
+    table: MappedTable,
+    how: Splitting,
+    seeds: Sequence[int],
+    validation: Examples | None,
+    test: Examples | MappedExamples | None,
+) -> tuple[MappedExamples, Examples | None, Examples | MappedExamples | None]:
+    if how.by != "chance" or how.folds is not None or not how.resplit:
+        raise RequestError("a table that is read in blocks is split by chance alone, anew in each round")
+    if how.validation_fraction:
+        raise RequestError(
+            "of a table that is read in blocks no rows can be held out for validation; give a validation file, or a "
+            "validation fraction of 0 (patience then goes by the training loss)"
+        )
+    if rows_held_out(len(table), how.test_fraction) == 0:
+        return MappedExamples(table), validation, test
+    train, tested = (MappedExamples(table, tuple(seeds), how.test_fraction, is_test) for is_test in (False, True))
+    return train, validation, test or tested
+
+
+def _part(table: Table, rows: list[Tensor]) -> Examples | None:
+    """The rows of a part in each round, None where there are none."""
+    return _gathered(table, rows) if len(rows[0]) else None
+
+
+def _gathered(table: Table, rows: list[Tensor]) -> Examples:
+    """Some rows of a table, those of each round or the same for all. Those of a round that has fewer count nothing."""
+    if len(rows) == 1:
+        weight = None if table.weight is None else table.weight[rows[0]]
+        return Examples(table.features[rows[0]], table.target[rows[0]], weight)
+    counts = tuple(map(len, rows))
+    most = max(counts)
+    numbers = torch.stack([torch.cat([own, own[:1].expand(most - len(own))]) for own in rows])
+    weight = None if table.weight is None else table.weight[numbers]
+    if min(counts) < most:
+        is_there = torch.arange(most) < torch.tensor(counts).unsqueeze(-1)
+        weight = is_there.double() if weight is None else weight * is_there
+    return Examples(table.features[numbers], table.target[numbers], weight, counts if min(counts) < most else None)
 
 
 def _described(
     table: Table | MappedTable,
-    train: Examples | MappedExamples | None,
+    train: Examples | MappedExamples,
+    validation: Examples | None,
     test: Examples | MappedExamples | None,
-    validation: Examples | None = None,
 ) -> RoundData:
-    assert train is not None
-    return RoundData(train, validation, test, table.feature_names, table.target_name, table.classes)
+    weight_name = None
+    if isinstance(table, Table) and table.weight is not None:
+        weight_name = table.weight_name or "weight"
+    return RoundData(train, validation, test, table.columns, table.target_names, table.classes, weight_name)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
+
+from minidl_core.data.header import numbers_of, require_keys, shown
+from minidl_core.errors import ModelFileError
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,15 @@ class Standardization:
         """Back in the units that the columns had."""
         return values * self.std + self.mean
 
-    def to_lists(self) -> dict[str, list[object]]:
+    def to_json(self) -> dict[str, list[object]]:
         """For a model's header."""
         return {"mean": self.mean.squeeze(-2).tolist(), "std": self.std.squeeze(-2).tolist()}
 
     @classmethod
-    def from_lists(cls, lists: dict[str, list[object]]) -> Self:
-        """From a model's header."""
-        mean, std = (torch.tensor(lists[name], dtype=torch.float64).unsqueeze(-2) for name in ("mean", "std"))
+    def from_json(cls, given: Any, size: int, rounds: tuple[int, ...]) -> Self:
+        """From a model's header. Raises ModelFileError where it is none of so many columns in these rounds."""
+        header = require_keys("its target", given, ["mean", "std"])
+        mean, std = (numbers_of(header, name, size, rounds) for name in ("mean", "std"))
+        if mean.shape != std.shape or not bool((std > 0).all()):
+            raise ModelFileError(f"its target must have a std greater than 0 for each mean, got {shown(given)}")
         return cls(mean, std)

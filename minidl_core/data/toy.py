@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
+from minidl_core.data.columns import numeric
 from minidl_core.data.table import Table
 from minidl_core.errors import require
 from minidl_core.spec.component import Component
@@ -42,7 +43,7 @@ class _Points(Dataset):
     def sample(self, generator: Generator) -> Table:
         points, labels = self.points(generator)
         points = points + self.noise * torch.randn(points.shape, dtype=torch.float64, generator=generator)
-        return Table(points, labels, ("x", "y"), "class", tuple(map(str, range(self.classes))))
+        return Table(points, labels, numeric("x", "y"), ("class",), tuple(map(str, range(self.classes))))
 
     def uniform(self, generator: Generator, *shape: int) -> Tensor:
         return torch.rand(shape, dtype=torch.float64, generator=generator)

@@ -28,7 +28,7 @@ def a_sample_is_a_whole_table(subject: Subject[Dataset]) -> None:
     """Finite numbers in float64 under as many names; labels that have a class, or finite values."""
     table = drawn(subject, 0)
     rows = len(table)
-    shape = (rows, len(table.feature_names))
+    shape = (rows, len(table.columns))
     fails_unless(rows > 0, "a sample has no rows")
     fails_unless(table.features.shape == shape, f"its features are {list(table.features.shape)}, not {list(shape)}")
     fails_unless(table.features.dtype == torch.float64, f"its features are {table.features.dtype}")

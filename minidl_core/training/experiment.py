@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import operator
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from minidl_core.data import Dataset, MappedTable, Table, open_data
-from minidl_core.data.rounds import RoundData, draw, separate, split
-from minidl_core.data.source import open_data_like
-from minidl_core.data.standardization import Moments, Standardization
-from minidl_core.errors import DivergedError, RequestError, ShapeError
+from minidl_core.data.preprocessing import SCALES
+from minidl_core.data.reading import Reading, Task
+from minidl_core.data.rounds import RoundData
+from minidl_core.data.toy import Dataset
+from minidl_core.errors import DivergedError, RequestError
 from minidl_core.losses import Loss
+from minidl_core.metrics import Metric
 from minidl_core.nn import Sequential
 from minidl_core.optim import Optimizer
 from minidl_core.schedules import Schedule
 from minidl_core.seeding import round_seeds
-from minidl_core.spec import build_model
-from minidl_core.training.after_epoch import OnEpoch
+from minidl_core.training.chosen_metrics import chosen_metrics
+from minidl_core.training.defaults import default_optimizer, default_schedule
+from minidl_core.training.diagnosis import Diagnosis
 from minidl_core.training.early_stopping import EarlyStopping
 from minidl_core.training.gradients import Gradients
 from minidl_core.training.loop import fit
+from minidl_core.training.round_data import Wishes, round_data, the_key
 from minidl_core.training.run import Run, RunHooks
-from minidl_core.training.statistics import Statistics
-from minidl_core.training.trained_model import TrainedModel, output_sizes
+from minidl_core.training.statistics import Figure
+from minidl_core.training.trained_model import TrainedModel
+from minidl_core.training.untrained import for_training, untrained
+from minidl_core.training.validation import Validation
 
-TEST_FRACTION = VALIDATION_FRACTION = 0.2
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -50,9 +54,9 @@ class Training:
     """The same on the validation part, after each epoch; None where there is none."""
     seconds: float
     """Wall time of the training loop."""
-    train: dict[str, Statistics]
-    validation: dict[str, Statistics] | None
-    test: dict[str, Statistics] | None
+    train: dict[str, Figure]
+    validation: dict[str, Figure] | None
+    test: dict[str, Figure] | None
     interrupted: bool
     """Whether it ended before its last epoch for another reason than patience."""
     best_epochs: tuple[int, ...] | None
@@ -65,61 +69,94 @@ class Training:
 
 
 def train(
-    model: Sequential | str,
-    data: Dataset | Table | MappedTable | str | Path,
+    model: Sequential | str | None,
+    data: Any,
     *,
-    target: str | None = None,
-    task: str | None = None,
-    test: Table | MappedTable | str | Path | None = None,
+    target: str | Sequence[str] = (),
+    task: Task | None = None,
+    features: str | Sequence[str] = (),
+    drop: str | Sequence[str] = (),
+    categorical: str | Sequence[str] = (),
+    missing: str | None = None,
+    scaling: str = "standardize",
+    weight: str | None = None,
+    class_weight: str | None = None,
+    test: Any = None,
     test_fraction: float | None = None,
+    validation: Any = None,
     validation_fraction: float | None = None,
-    loss: Loss | str = "mse",
-    optimizer: Optimizer | str = "sgd",
-    schedule: Schedule | str = "constant",
+    split: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    folds: int | None = None,
+    resplit: bool = True,
+    loss: Loss | str | None = None,
+    optimizer: Optimizer | str | None = None,
+    schedule: Schedule | str | None = None,
+    metrics: Sequence[Metric | str] = (),
     clip_norm: float | None = None,
     l1: float = 0.0,
     l2: float = 0.0,
     patience: int | None = None,
     epochs: int = 100,
     batch_size: int = 32,
-    rounds: int = 1,
+    rounds: int | None = None,
     seed: int = 0,
     dtype: str = "float32",
     device: str = "cpu",
     threads: int | None = None,
     capture: bool = True,
     out: Path | str | None = None,
-    on_epoch: OnEpoch | None = None,
+    on_epoch: Callable[[int, Tensor, Validation | None], Any] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Training:
     """Train a model on data, in several rounds at once, and measure each round on data that it was not trained on.
 
     Round r is the run of its own with seed `seed + r`: its seed alone decides its data (the sample of a dataset, or the
-    rows held out of a table), its first weights and its batches. Features are standardized with the mean and deviation
-    of the round's training part, and so is a numeric target.
+    rows held out of a table), its first weights and its batches. What becomes of the columns is fitted on the round's
+    training part, and so is the scale of a numeric target, its mean and deviation.
 
     Args:
-        model: a spec, or layers; its weights are drawn anew.
-        data: a dataset or its spec, `disk(n=500)`; a table, or the path of one, larger than memory perhaps as `.npy`.
-        target: the column of the file to predict.
-        task: `classification` or `regression`, where the file's target could be either.
-        test: a table to test on, or its path. Without it a dataset draws a test sample of its own size, and of a table
-            a part is held out.
+        model: a spec, or layers, whose weights are drawn anew; None takes `defaults.default_model`.
+        data: a dataset or its spec, `disk(n=500)`; the path of a file, larger than memory perhaps as `.npy`; a frame of
+            polars or pandas, an array of NumPy's, a `Table`.
+        target: the column to predict, or several of numbers.
+        task: `classification` or `regression`, where the target could be either.
+        features, drop, categorical: the columns to predict from (else all others), those to leave out, those of numbers
+            that are categories.
+        missing: `median`, `mean` or `most_frequent` of the training part fills in missing cells (of booleans and
+            categories always the most frequent), `drop` leaves rows with any out; None refuses them.
+        scaling: of numbers: `standardize`, `min_max` or `none`.
+        weight: the column that says how much each row counts, in the loss and in the metrics.
+        class_weight: `balanced` lets all classes count the same in training.
+        test, validation: data to test on, and to validate on, with the same columns. Without test data a dataset
+            draws a sample of its own size, and of a table a part is held out.
         test_fraction: of that part; None takes a fifth.
         validation_fraction: of the rows that are not for test, the part that is not trained on either: its loss is what
             `patience` and schedules go by. None takes a fifth where there is a patience, else none; with 0 they go by
             the training loss. A dataset draws a validation sample of its own size where there is a patience and no 0.
-        schedule: of the learning rate, or its spec.
+        split: the column that says `train`, `validation` or `test` for each row.
+        group: the column whose groups of equal cells are never parted; each round holds others out.
+        time: the column of dates or numbers by which the last rows are for test, those before them for validation.
+        folds: so many rounds, of which each tests on another part of the rows.
+        resplit: whether each round draws a split of its own, or all have the first one's.
+        loss: None takes `defaults.default_loss`.
+        optimizer: None takes `defaults.default_optimizer`.
+        schedule: of the learning rate, or its spec; None takes `defaults.default_schedule`.
+        metrics: what to measure beside the loss and accuracy (classes) or R² (values): `["f1", "roc_auc"]`.
         clip_norm, l1, l2: see `Gradients`. The losses that are told are without the penalties.
         patience: a round stops when its validation loss has not become less for so many epochs, and has what it had
             learned by its best one in the end. None trains all epochs.
         epochs, batch_size: how often all rows are used, and how many at once.
+        rounds: None takes one, or as many as there are folds.
         dtype: `float32` or `float64`.
         device: `cpu`, or `cuda` for a GPU of NVIDIA's (`cuda:1` for the second), where all is computed.
         threads: None takes one for networks so small that more would lose, else all that torch has.
         capture: record the operations of a step and replay them; see `fit`.
         out: the folder of the run, where plugins that write something write it; None, they write nothing.
-        on_epoch, stop: see `fit`.
+        on_epoch: called after each epoch with its number, its loss of each round, `[*rounds]`, and the `Validation`,
+            None where there is none; see `fit` for what it may return.
+        stop: see `fit`.
 
     Raises:
         DivergedError: when the loss becomes NaN or infinite; its `training` is what there was before.
@@ -127,37 +164,51 @@ def train(
     for name, value in ("epochs", epochs), ("batch_size", batch_size):
         if value is not None and value < 1:
             raise RequestError(f"{name} must be at least 1, got {value}")
-    if dtype not in DTYPES:
-        raise RequestError(f"dtype must be one of {', '.join(DTYPES)}, got '{dtype}'")
+    for name, given, known in ("dtype", dtype, tuple(DTYPES)), ("scaling", scaling, SCALES):
+        if given not in known:
+            raise RequestError(f"{name} must be one of {', '.join(known)}, got '{given}'")
     place = _device(device)
-    seeds = round_seeds(operator.index(seed), rounds)  # a plain integer, of whatever kind it is given
-    criterion, updates, plan = Loss.of(loss), Optimizer.of(optimizer), Schedule.of(schedule)
-    for name, base, given in ("loss", Loss, criterion), ("optimizer", Optimizer, updates), ("schedule", Schedule, plan):
-        if not isinstance(given, base):
-            raise RequestError(f"{name} must be a {base.__name__} or the spec of one, got {given!r}")
+    seeds = round_seeds(operator.index(seed), _rounds(rounds, folds))  # a plain integer, of whatever kind it is given
+    plan = Schedule.of(default_schedule(optimizer is not None) if schedule is None else schedule)
+    updates = Optimizer.of(default_optimizer() if optimizer is None else optimizer)
+    for name, base, component in ("optimizer", Optimizer, updates), ("schedule", Schedule, plan):
+        if not isinstance(component, base):
+            raise RequestError(f"{name} must be a {base.__name__} or the spec of one, got {component!r}")
     gradients = Gradients(clip_norm, l1, l2)
     if updates.steps:
         raise RequestError(f"{updates} has taken {updates.steps} steps before; give a new one, or its spec")
-    round_data = _round_data(data, target, task, test, test_fraction, validation_fraction, patience, seeds)
-    trained = _untrained(model, round_data, criterion, seeds, DTYPES[dtype], place)
-    examples = trained.prepare(round_data.train)
-    validation = None if round_data.validation is None else trained.prepared(round_data.validation)
-    validation_losses: list[Tensor] = []
+    key_is, key = the_key(split=split, group=group, time=time)
+    data_of_rounds = round_data(
+        data,
+        Reading(target, task, features, drop, categorical, missing, weight, key, key_is),
+        Wishes(test, test_fraction, validation, validation_fraction, folds, resplit, is_stopped=patience is not None),
+        seeds,
+    )
+    trained = untrained(
+        model, loss, data_of_rounds, seeds, dtype=DTYPES[dtype], device=place, scaling=scaling, missing=missing
+    )
+    criterion = trained.loss
+    measures = chosen_metrics(metrics, criterion, data_of_rounds.classes)
+    examples = for_training(trained, data_of_rounds, class_weight)
+    validated = None
+    if data_of_rounds.validation is not None:
+        validated = Validation(trained, data_of_rounds.validation, measures)
+    diagnosis = Diagnosis(trained, updates, gradients, examples)
     early_stopping = None if patience is None else EarlyStopping(patience)
 
     def finished(history: Tensor, seconds: float) -> Training:
         return Training(
             trained,
-            round_data,
+            data_of_rounds,
             updates,
             plan,
             batch_size,
             history.cpu(),
-            torch.stack(validation_losses).cpu() if validation_losses else None,
+            torch.stack(validated.losses).cpu() if validated and validated.losses else None,
             seconds,
-            train=trained.evaluate(round_data.train),
-            validation=trained.evaluate(round_data.validation) if round_data.validation else None,
-            test=trained.evaluate(round_data.test) if round_data.test else None,
+            train=trained.evaluate(data_of_rounds.train, measures),
+            validation=trained.evaluate(data_of_rounds.validation, measures) if data_of_rounds.validation else None,
+            test=trained.evaluate(data_of_rounds.test, measures) if data_of_rounds.test else None,
             interrupted=len(history) < epochs and not (early_stopping is not None and early_stopping.has_ended),
             best_epochs=None if early_stopping is None else tuple(early_stopping.epochs.reshape(-1).tolist()),
         )
@@ -165,7 +216,7 @@ def train(
     hooks = RunHooks(
         Run(
             model=str(trained.model),
-            data=f"a table of {len(data)} rows" if isinstance(data, Table | MappedTable) else str(data),
+            data=str(data) if isinstance(data, str | Path | Dataset) else f"a table of {len(data)} rows",
             loss=str(criterion),
             optimizer=str(updates),
             schedule=str(plan),
@@ -176,19 +227,14 @@ def train(
         )
     )
 
-    def watched() -> Tensor:
-        assert validation is not None
-        validation_losses.append(trained.loss_on(validation))
-        return validation_losses[-1]
-
-    def epoch_ended(epoch: int, losses: Tensor, watched: Tensor) -> Any:
-        hooks.epoch_end(epoch, losses, None if validation is None else watched)
-        return None if on_epoch is None else on_epoch(epoch, losses, watched)
+    def epoch_ended(epoch: int, losses: Tensor, _: Tensor) -> Any:
+        hooks.epoch_end(epoch, losses, validated.loss if validated else None)
+        return None if on_epoch is None else on_epoch(epoch, losses, validated)
 
     training: Training | None = None
     try:
         hooks.start()
-        start = time.perf_counter()
+        start = perf_counter()
         history = fit(
             trained.model,
             examples,
@@ -200,19 +246,33 @@ def train(
             schedule=plan,
             gradients=gradients,
             early_stopping=early_stopping,
-            watched=None if validation is None else watched,
+            watched=validated.epoch_ended if validated else None,
             threads=threads,
             capture=capture,
+            diagnosis=diagnosis,
             on_epoch=epoch_ended if hooks.listening or on_epoch is not None else None,
             stop=stop,
         )
-        training = finished(history, time.perf_counter() - start)
+        diagnosis.ended(history)
+        training = finished(history, perf_counter() - start)
     except DivergedError as error:
-        training = error.training = finished(error.history, time.perf_counter() - start)
+        diagnosis.explain(error)
+        training = error.training = finished(error.history, perf_counter() - start)
         raise
     finally:
         hooks.end(training)
     return training
+
+
+def _rounds(rounds: int | None, folds: int | None) -> int:
+    """How many there are."""
+    if folds is None:
+        return 1 if rounds is None else rounds
+    if type(folds) is not int or folds < 2:
+        raise RequestError(f"folds must be a whole number, at least 2, got {folds!r}")
+    if rounds is not None and rounds != folds:
+        raise RequestError(f"{folds} folds are {folds} rounds, and not {rounds}; leave one of them out")
+    return folds
 
 
 def _device(name: str) -> torch.device:
@@ -226,74 +286,3 @@ def _device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise RequestError(f"device '{name}': PyTorch sees {torch.cuda.device_count()} CUDA devices here; take cpu")
     return device
-
-
-def _round_data(
-    data: Dataset | Table | MappedTable | str | Path,
-    target: str | None,
-    task: str | None,
-    test: Table | MappedTable | str | Path | None,
-    test_fraction: float | None,
-    validation_fraction: float | None,
-    patience: int | None,
-    seeds: Sequence[int],
-) -> RoundData:
-    """The training, the validation and the test part of each round."""
-    data = str(data) if isinstance(data, Path) else data
-    if not isinstance(data, str) and (target or task):
-        raise RequestError("a table and a dataset have their own target and task; leave both out")
-    source = open_data(data, target, task) if isinstance(data, str) else data
-    if not isinstance(source, Dataset | Table | MappedTable):
-        raise RequestError(
-            f"data must be a dataset, a minidl_core.Table, or the spec or the path of one; got {type(source).__name__}"
-        )
-    if isinstance(source, Dataset):
-        if test is not None or test_fraction is not None or validation_fraction:
-            raise RequestError("a dataset draws its own samples; leave test data, test and validation fraction out")
-        return draw(source, seeds, validation=patience is not None and validation_fraction is None)
-    if validation_fraction is None:
-        validation_fraction = 0.0 if patience is None else VALIDATION_FRACTION
-    if test is None:
-        return split(source, TEST_FRACTION if test_fraction is None else test_fraction, seeds, validation_fraction)
-    if test_fraction is not None:
-        raise RequestError("test data and a test fraction exclude each other; leave one out")
-    if isinstance(test, str | Path):
-        test = open_data_like(str(test), source.feature_names, source.target_name, source.classes)
-    return separate(source, test, seeds, validation_fraction)
-
-
-def _untrained(
-    model: Sequential | str, data: RoundData, loss: Loss, seeds: Sequence[int], dtype: torch.dtype, device: torch.device
-) -> TrainedModel:
-    """The model that fits the data, with new weights and the preprocessing of each round."""
-    input_shape = (len(data.feature_names),)
-    outputs = output_sizes(data.classes)
-    if isinstance(model, str):
-        model = build_model(model, input_shape, outputs)
-    elif (given := model.output_shape(input_shape)) not in [(size,) for size in outputs]:
-        raise ShapeError(f"the model gives {list(given)} but the data needs {' or '.join(map(str, outputs))} outputs")
-    features, target = _scales(data)
-    return TrainedModel(
-        model.initialize(seeds, dtype=dtype, device=device),
-        loss,
-        data.feature_names,
-        data.target_name,
-        data.classes,
-        features=features,
-        target=target,
-        seeds=tuple(seeds),
-    )
-
-
-def _scales(data: RoundData) -> tuple[Standardization, Standardization | None]:
-    """Of the training part's features, and of its target where that is a value."""
-    features: Moments | None = None
-    target: Moments | None = None
-    for piece in data.train.pieces():
-        found = Moments.of(piece.features)
-        features = features.joined(found) if features else found
-        if data.classes is None:
-            found = Moments.of(piece.target)
-            target = target.joined(found) if target else found
-    assert features is not None
-    return Standardization.of(features), Standardization.of(target) if target else None

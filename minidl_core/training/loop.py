@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -20,6 +21,7 @@ from minidl_core.optim import Optimizer
 from minidl_core.schedules import Schedule
 from minidl_core.training.after_epoch import AfterEpoch, OnEpoch
 from minidl_core.training.capture import CapturedStep
+from minidl_core.training.diagnosis import Diagnosis
 from minidl_core.training.early_stopping import EarlyStopping
 from minidl_core.training.gradients import Gradients
 from minidl_core.training.scheduled_rate import ScheduledRate
@@ -42,6 +44,7 @@ def fit(
     watched: Callable[[], Tensor] | None = None,
     threads: int | None = None,
     capture: bool = True,
+    diagnosis: Diagnosis | None = None,
     on_epoch: OnEpoch | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Tensor:
@@ -61,6 +64,7 @@ def fit(
         threads: None takes one for a step so small that more would lose, else all that torch has.
         capture: record the operations of a step once and replay them, without the layers' Python. What cannot be
             recorded runs plainly, as all does with False; a warning of the logger `minidl` says why.
+        diagnosis: told of the end of each epoch, after some of which it looks at the model.
         on_epoch: called after each epoch. Rounds for which it returns True no longer change, in weights, optimizer
             state and loss; when all have stopped the training ends.
         stop: asked after each step; True ends the training there.
@@ -109,13 +113,12 @@ def fit(
             if done < len(batches):
                 break
             history.append(share @ losses)
+            if diagnosis is not None:
+                diagnosis.epoch_ended(epoch + 1, history[-1])
             if after_epoch.is_anything:
                 step.give_back()
                 after_epoch(epoch + 1, history[-1], stopped_rounds)
-                if in_rounds is not model:
-                    for_rounds(model)  # which takes over what was set there
-                if not in_rounds.training:  # it was evaluated there
-                    in_rounds.train()
+                _take_over(model, in_rounds)
                 step.refresh()
             if stopped or stop() or stopped_rounds.are_all:
                 break
@@ -134,13 +137,21 @@ def _require_lr(optimizer: Optimizer, parameters: FlatParameters) -> None:
         raise RequestError(f"lr must be a number, or a tensor of one for each round, {[*shapes[1]]}; got {given}")
 
 
+def _take_over(model: Module, in_rounds: Module) -> None:
+    """Let what computes the model have what others have set there."""
+    if in_rounds is not model:
+        for_rounds(model)
+    if not in_rounds.training:  # it was evaluated
+        in_rounds.train()
+
+
 def _encoded(examples: Examples, model: Module, loss: Loss) -> Examples:
     """Labels as the loss compares with them, so that no step has to look at them."""
     features, target = examples.features, examples.target
     if target.is_floating_point() or target.shape != features.shape[:-1]:
         return examples
     [outputs] = model.output_shape(tuple(features.shape[-1:]))
-    return Examples(features, loss.encode(target, outputs, features.dtype))
+    return replace(examples, target=loss.encode(target, outputs, features.dtype))
 
 
 def _stacked(history: list[Tensor], parameters: FlatParameters) -> Tensor:

@@ -14,6 +14,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
+from minidl_core.data.header import require_keys, shown, texts_of
+from minidl_core.data.preprocessing import Preprocessing
 from minidl_core.data.standardization import Standardization
 from minidl_core.errors import MinidlError, ModelFileError, RequestError, ShapeError
 from minidl_core.losses import Loss
@@ -26,6 +28,20 @@ from minidl_core.training.trained_model import TrainedModel, output_sizes
 
 FORMAT = "1"
 FILE_NAME = "model.safetensors"
+KEYS = (
+    "format",
+    "minidl",
+    "model",
+    "loss",
+    "features",
+    "target_names",
+    "classes",
+    "weight_name",
+    "target",
+    "seeds",
+    "providers",
+)
+"""Of a header: all that it has, and nothing else."""
 
 
 def save_model(trained: TrainedModel, path: str | Path) -> None:
@@ -41,11 +57,11 @@ def save_model(trained: TrainedModel, path: str | Path) -> None:
         "minidl": metadata.version("minidl-core"),
         "model": str(trained.model),
         "loss": str(trained.loss),
-        "feature_names": trained.feature_names,
-        "target_name": trained.target_name,
+        "features": trained.features.to_json(),
+        "target_names": trained.target_names,
         "classes": trained.classes,
-        "features": trained.features.to_lists(),
-        "target": trained.target.to_lists() if trained.target else None,
+        "weight_name": trained.weight_name,
+        "target": trained.target.to_json() if trained.target else None,
         "seeds": trained.seeds,
         "providers": providers_of(trained.model, trained.loss),
     }
@@ -73,36 +89,48 @@ def load_model(path: str | Path) -> TrainedModel:
         raise ModelFileError(f"'{file}' is not a minidl model file ({type(error).__name__}: {error})") from error
 
 
-def _trained(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> TrainedModel:
+def _trained(given: Any, tensors: dict[str, torch.Tensor]) -> TrainedModel:
     """The model of a file. Raises ModelFileError where its parts are not of one model."""
-    if header["format"] != FORMAT:
-        raise ModelFileError(f"it has format {header['format']}, this minidl reads format {FORMAT}")
+    if not isinstance(given, dict) or "format" not in given:
+        raise ModelFileError(f"its header must be an object with a format, got {shown(given)}")
+    if given["format"] != FORMAT:
+        raise ModelFileError(f"it has format {shown(given['format'])}, this minidl reads format '{FORMAT}'")
+    header = require_keys("its header", given, KEYS)
+    for key in ("minidl", "model", "loss"):
+        if not isinstance(header[key], str):
+            raise ModelFileError(f"its {key} must be a text, got {shown(header[key])}")
+    if not isinstance(header["weight_name"], str | None):
+        raise ModelFileError(f"its weight_name must be a text or null, got {shown(header['weight_name'])}")
     seeds = header["seeds"]
     if not isinstance(seeds, list) or not 1 <= len(seeds) <= MAX_ROUNDS or any(type(seed) is not int for seed in seeds):
-        raise ModelFileError(f"its seeds must be a list of 1 to {MAX_ROUNDS} whole numbers")
-    if not isinstance(header["target_name"], str):
-        raise ModelFileError(f"its target_name must be a text, got {header['target_name']!r}")
-    feature_names = _texts(header, "feature_names", 1)
-    classes = None if header["classes"] is None else _texts(header, "classes", 2)
+        raise ModelFileError(f"its seeds must be a list of 1 to {MAX_ROUNDS} whole numbers, got {shown(seeds)}")
+    targets = texts_of(header, "target_names", 1)
+    classes = None if header["classes"] is None else texts_of(header, "classes", 2)
     names = names_of(header["providers"])
     model = _model(header["model"], seeds, tensors, names)
+    rounds = model.parameters.rounds
+    features = Preprocessing.from_json(header["features"], rounds)
     try:
-        outputs = model.output_shape((len(feature_names),))
+        outputs = model.output_shape((features.width,))
     except ShapeError as error:
-        raise ModelFileError(f"its feature_names are not those of '{model}': {error}") from None
-    if outputs not in [(size,) for size in output_sizes(classes)]:
-        raise ModelFileError(f"its classes, {classes}, are not those of '{model}' with outputs {list(outputs)}")
+        raise ModelFileError(f"its columns are not those of '{model}': {error}") from None
+    if outputs not in [(size,) for size in output_sizes(classes, len(targets))]:
+        raise ModelFileError(
+            f"its classes, {shown(header['classes'])}, and its target_names, {shown(header['target_names'])}, are not "
+            f"those of '{model}' with outputs {list(outputs)}"
+        )
+    if classes is not None and len(targets) > 1:
+        raise ModelFileError(f"its target_names must be one where it is a class, got {shown(header['target_names'])}")
     if (classes is None) != (header["target"] is not None):
         raise ModelFileError("its target must have a scale where it is a value, and none where it is a class")
-    rounds = model.parameters.rounds
     return TrainedModel(
         model,
         build_component(Loss.kind, header["loss"], names),
-        feature_names,
-        header["target_name"],
+        features,
+        targets,
         classes,
-        features=_scale(header, "features", len(feature_names), rounds),
-        target=_scale(header, "target", 1, rounds) if classes is None else None,
+        target=Standardization.from_json(header["target"], len(targets), rounds) if classes is None else None,
+        weight_name=header["weight_name"],
         seeds=tuple(seeds),
     )
 
@@ -123,24 +151,6 @@ def _model(spec: str, seeds: list[int], tensors: dict[str, torch.Tensor], names:
             )
         parameter.value.copy_(tensors[name])
     return model
-
-
-def _texts(header: dict[str, Any], key: str, least: int) -> tuple[str, ...]:
-    texts = header[key]
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts) or len(set(texts)) < least:
-        raise ModelFileError(f"its {key} must be a list of at least {least} texts, got {texts!r}")
-    if len(set(texts)) < len(texts):
-        raise ModelFileError(f"its {key} must differ, got {texts!r}")
-    return tuple(texts)
-
-
-def _scale(header: dict[str, Any], key: str, columns: int, rounds: tuple[int, ...]) -> Standardization:
-    """The means and deviations of so many columns, in each round or for all of them."""
-    scale = Standardization.from_lists(header[key])
-    fits = scale.mean.shape == scale.std.shape and scale.mean.shape in [(1, columns), (*rounds, 1, columns)]
-    if not fits or not (scale.mean.isfinite() & scale.std.isfinite() & (scale.std > 0)).all():
-        raise ModelFileError(f"its {key} must have a finite mean and a deviation above 0 for {columns} columns")
-    return scale
 
 
 def _write_whole(path: Path, data: bytes) -> None:

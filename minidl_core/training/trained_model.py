@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from minidl_core.data.preprocessing import Preprocessing
 from minidl_core.data.rounds import Examples, MappedExamples
 from minidl_core.data.standardization import Standardization
 from minidl_core.errors import DataError, ShapeError
 from minidl_core.losses import Loss
-from minidl_core.metrics import predicted_classes
+from minidl_core.metrics import Metric
 from minidl_core.nn import Sequential
 from minidl_core.nn.member_by_member import for_rounds
+from minidl_core.training.chosen_metrics import chosen_metrics
 from minidl_core.training.figures import Figures
-from minidl_core.training.statistics import Statistics
+from minidl_core.training.statistics import Figure
 
-ROWS_AT_ONCE = 10_000
+ROWS_AT_ONCE = 1000
+"""Of all rounds, so few that what is computed on the way stays in a cache, and with one thread where it is little."""
 MANY = 20
 
 
-def output_sizes(classes: tuple[str, ...] | None) -> tuple[int, ...]:
-    """How many outputs a model may have: one for a value, one for each class; two classes need but a single one."""
+def output_sizes(classes: tuple[str, ...] | None, targets: int) -> tuple[int, ...]:
+    """How many outputs a model may have: one for each value, or each class; two classes need but a single one."""
     if classes is None:
-        return (1,)
+        return (targets,)
     return (2, 1) if len(classes) == 2 else (len(classes),)
 
 
@@ -34,13 +38,15 @@ class TrainedModel:
 
     model: Sequential
     loss: Loss
-    feature_names: tuple[str, ...]
-    target_name: str
+    features: Preprocessing
+    """The columns, and what becomes of them."""
+    target_names: tuple[str, ...]
     classes: tuple[str, ...] | None
-    """The names of the classes; None where the target is a value."""
-    features: Standardization
+    """The names of the classes; None where the target is values."""
     target: Standardization | None
     """How target values were scaled; None for classes."""
+    weight_name: str | None
+    """The column that says how much each row counts; None where all do alike."""
     seeds: tuple[int, ...]
     """The seed of each round."""
 
@@ -57,34 +63,59 @@ class TrainedModel:
         """The same of rows that are in memory."""
         values = self.model.parameters.values
         inputs = self._inputs(examples.features)
+        weight = None if examples.weight is None else examples.weight.to(values)
         if self.target is not None:
-            return Examples(inputs, self.target.apply(examples.target).to(values))
-        [outputs] = self.model.output_shape(tuple(inputs.shape[-1:]))
-        return Examples(inputs, self.loss.encode(examples.target.to(values.device), outputs, values.dtype))
+            target = self.target.apply(examples.target).to(values)
+        else:
+            [outputs] = self.model.output_shape(tuple(inputs.shape[-1:]))
+            target = self.loss.encode(examples.target.to(values.device), outputs, values.dtype)
+        return replace(examples, features=inputs, target=target, weight=weight)
 
-    def evaluate(self, examples: Examples | MappedExamples) -> dict[str, Statistics]:
-        """The loss, and accuracy (classes) or R² (values), of each round.
+    def evaluate(self, examples: Examples | MappedExamples, metrics: Sequence[Metric | str] = ()) -> dict[str, Figure]:
+        """The loss, and accuracy (classes) or R² (values), of each round; and whatever metrics are given.
 
-        Of a mapped table the loss is the mean of its pieces' losses by their rows, which for a loss that weighs its
-        classes is not quite that of all rows at once.
+        Metrics of values are in the units of the target's column. Of a mapped table the loss is the mean of its pieces'
+        losses by their rows, which for a loss that weighs its classes is not quite that of all rows at once. Raises
+        RequestError for a metric that does not fit the target or the loss.
         """
-        figures = Figures(self.loss, is_value=self.classes is None)
+        figures = self.figures(chosen_metrics(metrics, self.loss, self.classes))
         for piece in examples.pieces():
             prepared = self.prepared(piece)
-            output = self._outputs(prepared.features)
-            figures.add(output, self._for_each_round(prepared.target), self._for_each_round(piece.target))
+            self.add_to(figures, self.outputs(prepared), prepared, piece)
         return figures.statistics()
 
-    def loss_on(self, prepared: Examples) -> Tensor:
-        """The loss of each round, `[*rounds]`, on examples as the model and the loss take them."""
-        return self.loss.forward(self._outputs(prepared.features), self._for_each_round(prepared.target))
+    def figures(self, metrics: Sequence[Metric]) -> Figures:
+        """The loss and these metrics, of no rows yet."""
+        return Figures(self.loss, metrics, self.target)
+
+    def add_to(self, figures: Figures, outputs: Tensor, prepared: Examples, given: Examples) -> None:
+        """Add the outputs for some rows, which are also as the model and the loss take them."""
+        target, own = self._for_each_round(prepared.target), self._for_each_round(given.target)
+        figures.add(outputs, target, own, self._weight_in_each_round(prepared))
+
+    def outputs(self, prepared: Examples) -> Tensor:
+        """Those for rows as the model takes them, `[*rounds, N, F]`."""
+        return self._outputs(prepared.features)
+
+    def loss_of(self, outputs: Tensor, prepared: Examples) -> Tensor:
+        """The loss of each round, `[*rounds]`, of the outputs for rows as the model and the loss take them."""
+        weight = self._weight_in_each_round(prepared)
+        return self.loss.forward(outputs, self._for_each_round(prepared.target), *([] if weight is None else [weight]))
+
+    def sample(self, prepared: Examples | MappedExamples, rows: int) -> Examples:
+        """So many rows of each round at most, with the model's round axes; of a mapped table from its first piece."""
+        some = next(iter(prepared.pieces())).spread(rows)
+        features = some.features.expand(*self.rounds, *some.features.shape[-2:]).contiguous()
+        return Examples(features, self._for_each_round(some.target).contiguous())
 
     def _inputs(self, features: Tensor) -> Tensor:
         """Features as the model takes them."""
-        if features.shape[-1] != len(self.feature_names):
-            expected = f"{len(self.feature_names)} features ({', '.join(self.feature_names[:MANY])})"
+        names = self.features.names
+        if features.shape[-1] != len(names):
+            expected = f"{len(names)} features ({', '.join(names[:MANY])})"
             raise ShapeError(f"the model takes {expected}, got {list(features.shape)}")
-        return self.features.apply(features).to(self.model.parameters.values)
+        values = self.model.parameters.values
+        return self.features.apply(features, values.dtype).to(values.device)
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         """The model's outputs, of so many rows at a time that what its layers keep does not grow with the table."""
@@ -98,8 +129,14 @@ class TrainedModel:
         own = 2 if target.is_floating_point() else 1
         return target.expand(*self.rounds, *target.shape[-own:]).to(self.model.parameters.values.device)
 
-    def predict(self, features: Tensor, first_row: int = 0) -> list[str] | list[float]:
-        """The class or the value for each row of features `[N, F]`: that of the mean output over all rounds.
+    def _weight_in_each_round(self, examples: Examples) -> Tensor | None:
+        """How much each row counts, `[*rounds, N]`."""
+        return None if examples.weight is None else examples.weight.expand(*self.rounds, examples.rows)
+
+    def predict(self, features: Tensor, first_row: int = 0) -> list[str] | list[float] | list[list[float]]:
+        """The class, the value, or the values of several targets, for each row of features `[N, columns]`.
+
+        Those of the mean output over all rounds.
 
         `first_row` is the number of the first of them where they are a part of a table, for errors.
         """
@@ -112,6 +149,6 @@ class TrainedModel:
             output = self.target.revert(output)
         output = output.mean(0) if self.rounds else output
         if self.classes is None:
-            values: list[float] = output.squeeze(-1).tolist()
+            values: list[float] = (output.squeeze(-1) if len(self.target_names) == 1 else output).tolist()
             return values
-        return [self.classes[label] for label in predicted_classes(output, self.loss.decision_threshold).tolist()]
+        return [self.classes[label] for label in self.loss.scores(output).argmax(-1).tolist()]

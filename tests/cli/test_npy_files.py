@@ -28,9 +28,11 @@ def flowers(minidl, monkeypatch) -> np.ndarray:  # noqa: ARG001, in whose folder
 
 
 def test_a_file_is_trained_on_evaluated_and_predicted(minidl, flowers):
-    ran = minidl("train", "flowers.npy", "--target", "kind", "--model", NETWORK, "--epochs", 30, "--out", "out")
+    options = ["--target", "kind", "--model", NETWORK, "--loss", "mse", "--optimizer", "sgd", "--epochs", 30]
+    ran = minidl("train", "flowers.npy", *options, "--out", "out")
     assert ran.code == 0, ran.err
-    assert "flowers.npy: 160 rows to train on, 40 to test on; 2 features, 2 classes" in ran.out
+    assert "data       flowers.npy: 160 rows to train on, 40 to test on\n" in ran.out
+    assert "columns    2 numbers: width, height\ntarget     kind, 2 classes: 0, 10\n" in ran.out
     assert load_model("out").classes == ("0", "10")
     evaluated = minidl("evaluate", "out", "flowers.npy", "--json").json()
     assert evaluated["rows"] == ROWS

@@ -8,31 +8,52 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from minidl_core import train
 from minidl_core.cli import progress as progress_module
 from minidl_core.cli.progress import progress
+from minidl_core.training import Validation
 
 TRAIN = ["train", "moons(n=200)", "--model", "linear(_,8)-tanh-linear(8,_)"]
 
 
+@pytest.fixture
+def validation() -> Validation:
+    """That of two rounds, after an epoch."""
+    seen: list[Validation] = []
+    train(
+        "linear(_,_)",
+        "moons(n=40)",
+        rounds=2,
+        epochs=1,
+        patience=1,
+        on_epoch=lambda *reported: seen.append(reported[2]),
+    )
+    return seen[0]
+
+
 def test_in_a_pipe_lines_come_after_some_seconds(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, validation: Validation
 ) -> None:
     now = iter([0.0, 60.0, 64.0, 71.0, 81.0])  # a minute until the first epoch has ended
     monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(now))
-    loss, validation = torch.tensor([0.25, 0.75]), torch.tensor([0.5, 1.0])
+    loss = torch.tensor([0.25, 0.75])
     with progress(20) as on_epoch:
         for epoch in (1, 2, 3):
-            on_epoch(epoch, loss, loss)
+            on_epoch(epoch, loss, None)
         on_epoch(10, loss, validation)
     captured = capsys.readouterr()
+    shown = (
+        f"validation loss {validation.loss.mean():.4f} ± {validation.loss.std():.4f}, accuracy {validation.figure()}"
+    )
     assert captured.out == ""
     assert captured.err.splitlines() == [
         "epoch 2 of 20, loss 0.5000 ± 0.3536, 72 s left",
-        "epoch 10 of 20, loss 0.5000 ± 0.3536, validation loss 0.7500 ± 0.3536, 23 s left",
+        f"epoch 10 of 20, loss 0.5000 ± 0.3536, {shown}, 23 s left",
     ]
 
 
@@ -40,8 +61,23 @@ def test_one_round_has_no_deviation(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setattr(progress_module, "SECONDS_BETWEEN_LINES", 0.0)
     with progress(2) as on_epoch:
         for epoch in (1, 2):
-            on_epoch(epoch, torch.tensor(0.5), torch.tensor(0.125))
-    assert capsys.readouterr().err == "epoch 2 of 2, loss 0.5000, validation loss 0.1250, 0 s left\n"
+            on_epoch(epoch, torch.tensor(0.5), None)
+    assert capsys.readouterr().err == "epoch 2 of 2, loss 0.5000, 0 s left\n"
+
+
+@pytest.mark.parametrize(("metrics", "shown"), [((), "accuracy"), (("f1", "log_loss"), "f1")])
+def test_the_metric_is_that_of_the_validation_part(metrics: tuple[str, ...], shown: str) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def on_epoch(_: int, __: Any, validation: Validation | None) -> None:
+        assert validation is not None
+        seen.append((str(validation.metric), validation.figure()))
+
+    training = train(
+        "linear(_,_)", "moons(n=40)", rounds=3, epochs=2, patience=9, metrics=metrics, loss="mse", on_epoch=on_epoch
+    )
+    assert training.validation is not None
+    assert seen[-1] == (shown, training.validation[shown])
 
 
 def on_a_terminal(*arguments: str, folder: Path) -> str:
@@ -72,7 +108,8 @@ def on_a_terminal(*arguments: str, folder: Path) -> str:
 
 def test_on_a_terminal_a_bar_shows_epoch_losses_and_the_time_left(tmp_path: Path) -> None:
     shown = on_a_terminal(*TRAIN, "--rounds", "3", "--epochs", "150", "--patience", "150", folder=tmp_path)
-    assert re.search(r"epoch +\d+/150 .* loss 0\.\d{4} ± 0\.\d{4}, validation loss 0\.\d{4} ± 0\.\d{4} .*left", shown)
+    loss, accuracy = r"\d\.\d{4} ± \d\.\d{4}", r"[01]\.\d{3} ± 0\.\d{3}"
+    assert re.search(rf"epoch +\d+/150 .* loss {loss}, validation loss {loss}, accuracy {accuracy} .*left", shown)
 
 
 def test_quiet_shows_nothing(tmp_path: Path) -> None:

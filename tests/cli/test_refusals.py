@@ -11,6 +11,11 @@ from commands import DATA, NETWORK
 from minidl_core.training.model_file import load_model
 
 IRIS = DATA / "iris.csv"
+LEFT = "--missing drop leaves them out"
+FILLED = (
+    "--missing median, mean or most_frequent fills them in from the training rows, --missing drop leaves their rows out"
+)
+PREDICTED = "what is to be predicted in some rows"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +44,7 @@ IRIS = DATA / "iris.csv"
         (
             [IRIS, "--target", "species", "--model", NETWORK, "--test", IRIS, "--test-fraction", "0.5"],
             2,
-            "exclude each other",
+            "minidl: test and test fraction each say what is for test; leave out all but one\n",
         ),
         (["disk", "--model", NETWORK, "--schedule", "cosin"], 2, "unknown schedule 'cosin'"),
         (["disk", "--model", NETWORK, "--schedule", "step(gamma=0)"], 2, "gamma must be greater than 0, got 0"),
@@ -49,7 +54,7 @@ IRIS = DATA / "iris.csv"
         (["disk", "--model", NETWORK, "--patience", "0"], 2, "--patience"),
         (["disk", "--model", NETWORK, "--validation-fraction", "0.3"], 2, "a dataset draws its own samples"),
         ([IRIS, "--target", "species", "--model", NETWORK, "--validation-fraction", "1"], 2, "validation fraction"),
-        (["disk"], 2, "--model"),
+        (["disk", "--model", ""], 2, "the spec is empty"),
     ],
 )
 def test_a_wrong_request_says_what_to_do_and_leaves_no_folder(minidl, options, code, message):
@@ -81,12 +86,27 @@ def test_all_problems_of_a_spec_are_shown_with_carets(minidl):
         ("a;b;c\n1;2;x\n", "seems to be separated by ';' and not by ','"),
         ("a,b,c\n1,2,x\n1,2\n", "line 3: 2 cells where the header has 3 columns"),
         ("a,b,c\n1,2,x\n1,two,y\n", "row 2 (line 3), column 'b': 'two' is not a number"),
-        ("a,b,c\n1,nan,x\n1,2,y\n", "row 1 (line 2), column 'b': 'nan' is not a finite number"),
+        ("a,b,c\n1,nan,x\n1,2,y\n", f"minidl: 'bad.csv' has missing cells: 1 of 'b' (in row 1 (line 2)); {FILLED}\n"),
         ("a,b,c\n1,2,x\n-inf,2,y\n", "row 2 (line 3), column 'a': '-inf' is not a finite number"),
-        ("a,b,c\n1,2,x\n1,,y\n", "row 2 (line 3), column 'b': the cell is missing"),
+        ("a,b,c\n1,2,x\n1,,y\n", f"minidl: 'bad.csv' has missing cells: 1 of 'b' (in row 2 (line 3)); {FILLED}\n"),
+        (
+            "a,b,c\n1,,x\n,2,y\nNA,3,y\n",
+            "minidl: 'bad.csv' has missing cells: 2 of 'a' (first in row 2 (line 3)), 1 of 'b' (in row 1 (line 2)); "
+            f"{FILLED}\n",
+        ),
         ("a,b,c\n1,2,x\n3,2,x\n", "has one class only ('x')"),
-        ("a,b,c\n1,2,0\n3,2,nan\n3,2,1\n", "row 2 (line 3), column 'c': 'nan' is not a finite number"),
-        ("a,b,c\n1,2,0\n3,2,NA\n3,2,1\n", "row 2 (line 3), column 'c': the cell is missing ('NA')"),
+        (
+            "a,b,c\n1,2,0\n3,2,nan\n3,2,1\n",
+            f"minidl: 'bad.csv' lacks {PREDICTED}: 1 of 'c' (in row 2 (line 3)); {LEFT}\n",
+        ),
+        (
+            "a,b,c\n1,2,0\n3,2,NA\n3,2,1\n",
+            f"minidl: 'bad.csv' lacks {PREDICTED}: 1 of 'c' (in row 2 (line 3)); {LEFT}\n",
+        ),
+        (
+            "a,b,c\n1,2,0\n3,2,\n3,2,\n",
+            f"minidl: 'bad.csv' lacks {PREDICTED}: 2 of 'c' (first in row 2 (line 3)); {LEFT}\n",
+        ),
     ],
 )
 def test_a_bad_table_is_refused_with_its_row_and_column(minidl, content, message):
@@ -154,7 +174,10 @@ def test_an_unknown_class_in_new_data_is_named(minidl):
     Path("new.csv").write_text(IRIS.read_text().splitlines()[0] + "\n1,2,3,4,rose\n")
     ran = minidl("evaluate", "out", "new.csv")
     assert ran.code == 1
-    assert "unknown class 'rose'; there are: setosa, versicolor, virginica" in ran.err
+    classes = "'setosa', 'versicolor', 'virginica'"
+    assert ran.err == (
+        f"minidl: new.csv, row 1 (line 2), column 'species': unknown class 'rose'; there are: {classes}\n"
+    )
 
 
 def test_a_dataset_of_other_columns_is_refused(minidl):

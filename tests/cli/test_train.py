@@ -10,6 +10,7 @@ import torch
 from commands import DATA, NETWORK
 
 import minidl_core
+from minidl_core.plugins import registry
 from minidl_core.training.model_file import load_model
 
 IRIS = DATA / "iris.csv"
@@ -21,6 +22,17 @@ def test_a_dataset_is_trained_and_the_model_saved_in_a_folder_of_its_own(minidl)
     assert ran.code == 0
     assert f"saved in {folder}/model.safetensors" in ran.out
     assert [file.name for file in folder.iterdir() if file.is_file()] == ["model.safetensors"]
+
+
+def test_a_dataset_is_all_that_a_training_needs(minidl):
+    printed = minidl("train", "disk(n=100)", "--epochs", 2, "--json").json()
+    expected = minidl_core.train(None, "disk(n=100)", epochs=2)
+    assert printed["model"] == str(expected.trained.model) == "linear(2,32)-relu-linear(32,32)-relu-linear(32,2)"
+    installed = registry()
+    assert printed["loss"] == ("cross_entropy" if installed.bearing("loss", "cross_entropy") else "mse")
+    assert printed["optimizer"] == ("adam" if installed.bearing("optimizer", "adam") else "sgd")
+    assert printed["schedule"] == "cosine"
+    assert printed["train"]["loss"]["values"] == list(expected.train["loss"].values)
 
 
 def test_json_has_the_figures_of_the_same_training_from_python(minidl):
@@ -70,10 +82,14 @@ def test_progress_and_warnings_stay_out_of_a_pipe(minidl):
 
 
 def test_a_table_of_classes_learns_its_classes_and_holds_a_fifth_out(minidl):
-    ran = minidl("train", IRIS, "--target", "species", "--model", NETWORK, "--epochs", 30, "--out", "iris")
+    options = ["--model", NETWORK, "--loss", "mse", "--optimizer", "sgd", "--epochs", 30]
+    ran = minidl("train", IRIS, "--target", "species", *options, "--out", "iris")
     trained = load_model("iris")
     assert ran.code == 0
-    assert "120 rows to train on, 30 to test on; 4 features, 3 classes" in ran.out
+    assert f"data       {IRIS}: 120 rows to train on, 30 to test on\n" in ran.out
+    lengths = "sepal length (cm), sepal width (cm), petal length (cm), petal width (cm)"
+    assert f"columns    4 numbers: {lengths}\n" in ran.out
+    assert "target     species, 3 classes: setosa, versicolor, virginica\n" in ran.out
     assert trained.classes == ("setosa", "versicolor", "virginica")
     assert minidl("evaluate", "iris", IRIS, "--json").json()["metrics"]["accuracy"]["mean"] > 0.8
 
@@ -180,3 +196,27 @@ def test_a_column_of_very_many_whole_numbers_is_hinted_to_be_values(minidl):
     arguments = ("train", "t.csv", "--target", "b", "--model", NETWORK, "--epochs", 1)
     assert "30 classes; --task regression predicts their value" in minidl(*arguments).err
     assert minidl(*arguments, "--task", "classification").err == ""
+
+
+def test_what_ails_a_training_is_told_on_standard_error_under_the_spec(minidl):
+    model = "linear(2,4)-sigmoid-linear(4,4,init=normal(mean=-99))-relu-linear(4,2)"
+    ran = minidl("train", "disk(n=50)", "--model", model, "--epochs", 2, "--rounds", 2, "--json", "--quiet")
+    assert ran.code == 0
+    assert ran.json()["epochs"] == 2
+    said, shown, pointed = ran.err.splitlines()
+    assert said == (
+        "minidl: after epoch 1: this relu is dead: it gives 0 for all rows of a sample, and no gradient passes "
+        "(in all 2 rounds)"
+    )
+    assert shown == f"  {model}"
+    assert pointed.startswith(" " * (2 + model.index("relu")) + "^^^^  try a smaller learning rate, or ")
+
+
+def test_a_training_that_diverges_shows_the_layer_that_does(minidl):
+    ran = minidl("train", "disk(n=50)", "--model", "linear(2,4)-relu-linear(4,2)", "--optimizer", "sgd(lr=1e30)")
+    assert ran.code == 1
+    said, why, shown, pointed = ran.err.splitlines()
+    assert said.startswith("minidl: the loss became ")
+    assert why.startswith("with the weights that it keeps: one more step would change the weights of this linear by ")
+    assert shown == "  linear(2,4)-relu-linear(4,2)"
+    assert pointed.strip() == "^^^^^^^^^^^  try a smaller learning rate, or a clip_norm"

@@ -14,7 +14,8 @@ from torch import Tensor
 from minidl_core.data import MappedTable, map_table
 from minidl_core.data.batches import Batches
 from minidl_core.data.mapped_examples import MappedExamples
-from minidl_core.data.rounds import Examples, examples_of, separate, split
+from minidl_core.data.rounds import Examples, examples_of, split
+from minidl_core.data.splits import Splitting
 from minidl_core.data.standardization import Moments
 from minidl_core.errors import DataError, RequestError
 
@@ -92,10 +93,10 @@ def test_each_round_has_the_rows_and_the_batches_of_its_own_run(
     table_of: Any, batch_size: int, is_class: bool, test_fraction: float
 ) -> None:
     table = table_of(101, is_class)
-    together = split(table, test_fraction, SEEDS)
+    together = split(table, Splitting(test_fraction), SEEDS)
     of_all = Batches(together.train, batch_size, SEEDS, (3,))
     for r, seed in enumerate(SEEDS):
-        alone = split(table, test_fraction, [seed])
+        alone = split(table, Splitting(test_fraction), [seed])
         for ours, own in [(together.train, alone.train), (together.test, alone.test)]:
             if ours is not None and own is not None:
                 found, expected = in_memory(ours).features, in_memory(own).features
@@ -114,7 +115,7 @@ def test_each_round_has_the_rows_and_the_batches_of_its_own_run(
 def test_no_row_of_the_test_part_is_trained_on_and_none_is_lost(
     table_of: Any, rows: int, test_fraction: float, is_class: bool
 ) -> None:
-    data = split(table_of(rows, is_class), test_fraction, SEEDS)
+    data = split(table_of(rows, is_class), Splitting(test_fraction), SEEDS)
     assert data.test is not None
     assert (data.train.rows, data.test.rows) == (rows - round(rows * test_fraction), round(rows * test_fraction))
     train, test = in_memory(data.train).features, in_memory(data.test).features
@@ -129,7 +130,7 @@ def test_no_row_of_the_test_part_is_trained_on_and_none_is_lost(
 
 @pytest.mark.usefixtures("small_blocks")
 def test_classes_keep_their_proportions_in_each_block(table_of: Any) -> None:
-    test = split(table_of(600, is_class=True), 0.25, [0]).test
+    test = split(table_of(600, is_class=True), Splitting(0.25), [0]).test
     assert test is not None
     assert in_memory(test).target.bincount().tolist() == pytest.approx([50, 50, 50], abs=15)
 
@@ -143,7 +144,9 @@ def test_a_table_of_one_block_has_the_batches_that_it_has_in_memory(
 ) -> None:
     monkeypatch.setattr("minidl_core.data.mapped_examples.PIECE_BYTES", piece * 16)
     mapped = table_of(101, is_class)
-    ours, theirs = (split(table, test_fraction, SEEDS[:rounds]) for table in (mapped, mapped.rows(slice(None))))
+    ours, theirs = (
+        split(table, Splitting(test_fraction), SEEDS[:rounds]) for table in (mapped, mapped.rows(slice(None)))
+    )
     axes = (rounds,) if rounds > 1 else ()
     for epoch in 0, 3:
         taken = (Batches(data.train, 8, SEEDS[:rounds], axes).epoch(epoch) for data in (ours, theirs))
@@ -183,7 +186,7 @@ def test_every_row_comes_first_about_as_often(table_of: Any) -> None:
 
 @pytest.mark.usefixtures("small_blocks")
 def test_the_moments_of_pieces_are_those_of_all_rows(table_of: Any) -> None:
-    train = split(table_of(101), 0.2, SEEDS).train
+    train = split(table_of(101), Splitting(0.2), SEEDS).train
     joined: Moments | None = None
     for piece in train.pieces():
         found = Moments.of(piece.features)
@@ -210,7 +213,7 @@ def test_changes_are_made_one_after_the_other_whenever_rows_are_read(table_of: A
 def test_two_tables_are_trained_on_and_tested_on_whole(table_of: Any) -> None:
     mapped = table_of(50)
     for train, test in (mapped, mapped.rows(slice(0, 9))), (mapped.rows(slice(0, 9)), mapped):
-        data = separate(train, test, [0])
+        data = split(train, Splitting(), [0], test=test)
         assert data.test is not None
         assert (data.train.rows, data.test.rows) == (len(train), len(test))
         assert numbers(in_memory(data.test).features) == list(range(len(test)))
@@ -218,9 +221,9 @@ def test_two_tables_are_trained_on_and_tested_on_whole(table_of: Any) -> None:
 
 def test_a_fraction_that_leaves_a_part_empty_is_refused(table_of: Any) -> None:
     with pytest.raises(DataError, match=r"3 rows cannot be split with a test fraction of 0\.1"):
-        split(table_of(3), 0.1, [0])
+        split(table_of(3), Splitting(0.1), [0])
     with pytest.raises(RequestError, match="at least 0 and less than 1"):
-        split(table_of(3), 1.0, [0])
+        Splitting(1.0)
 
 
 def test_a_batch_without_rows_is_refused(table_of: Any) -> None:

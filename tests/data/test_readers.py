@@ -13,7 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidl_core.data.readers import read_cells, read_table, read_table_like
+from minidl_core.data import numeric, read_table
+from minidl_core.data.source import open_table_like
 from minidl_core.errors import DataError
 
 Write = Callable[..., str]
@@ -21,8 +22,8 @@ Write = Callable[..., str]
 
 def test_features_are_all_columns_but_the_target_in_their_order(write: Write) -> None:
     table = read_table(write("a,class,b\n1,x,2\n3,y,4\n5,x,6\n"), "class")
-    assert table.feature_names == ("a", "b")
-    assert table.target_name == "class"
+    assert table.columns == numeric(*("a", "b"))
+    assert table.target_names == ("class",)
     assert table.features.tolist() == [[1, 2], [3, 4], [5, 6]]
     assert table.features.dtype == torch.float64
     assert table.target.tolist() == [0, 1, 0]
@@ -50,14 +51,14 @@ def test_features_are_all_columns_but_the_target_in_their_order(write: Write) ->
 )
 def test_one_table_in_every_dialect(write: Write, content: str, name: str) -> None:
     table = read_table(write(content, name), "t")
-    assert table.feature_names == ("a", "b")
+    assert table.columns == numeric(*("a", "b"))
     assert table.features.tolist() == [[1, 2], [3, 4]]
     assert table.classes == ("x", "y")
 
 
 def test_quoted_separators_quotes_and_line_ends_belong_to_their_cell(write: Write) -> None:
     table = read_table(write('a,"t, the ""target"""\n1,"yes, sir"\n2,"no\nmadam"\n'), 't, the "target"')
-    assert table.target_name == 't, the "target"'
+    assert table.target_names == ('t, the "target"',)
     assert table.classes == ("no\nmadam", "yes, sir")
     assert table.target.tolist() == [1, 0]
 
@@ -68,7 +69,7 @@ def test_a_tab_separated_cell_may_have_commas(write: Write) -> None:
 
 def test_names_and_classes_beyond_ascii_are_kept(write: Write) -> None:
     table = read_table(write("größe,clásse\n1,naïve\n2,日本\n"), "clásse")
-    assert table.feature_names == ("größe",)
+    assert table.columns == numeric(*("größe",))
     assert table.classes == ("naïve", "日本")
 
 
@@ -162,29 +163,22 @@ def test_the_task_may_be_said(write: Write) -> None:
 
 def test_a_model_reads_its_own_columns_in_whatever_order_they_are(write: Write) -> None:
     path = write("c,t,b,unused,a\n3,y,2,text,1\n6,x,5,,4\n")
-    table = read_table_like(path, ("a", "b", "c"), "t", ("x", "y", "z"))
-    assert table.feature_names == ("a", "b", "c")
+    table = open_table_like(path, numeric("a", "b", "c"), ["t"], ("x", "y", "z"))
+    assert table.columns == numeric(*("a", "b", "c"))
     assert table.features.tolist() == [[1, 2, 3], [4, 5, 6]]
     assert table.target.tolist() == [1, 0]
     assert table.classes == ("x", "y", "z")
 
 
 def test_a_model_of_values_reads_values(write: Write) -> None:
-    table = read_table_like(write("t,a\n1,2\n3,4\n"), ("a",), "t", None)
+    table = open_table_like(write("t,a\n1,2\n3,4\n"), numeric("a"), ["t"], None)
     assert table.classes is None
     assert table.target.tolist() == [[1], [3]]
     assert table.target.dtype == torch.float64
 
 
 def test_a_test_file_may_have_one_class_alone(write: Write) -> None:
-    assert read_table_like(write("a,t\n1,y\n2,y\n"), ("a",), "t", ("x", "y")).target.tolist() == [1, 1]
-
-
-def test_cells_know_the_line_they_end_on(write: Write) -> None:
-    cells = read_cells(write('a,b\n\n1,"x\ny"\n2,z\n'))
-    assert cells.rows == [["1", "x\ny"], ["2", "z"]]
-    assert cells.lines == [4, 5]
-    assert cells.column("b") == ["x\ny", "z"]
+    assert open_table_like(write("a,t\n1,y\n2,y\n"), numeric("a"), ["t"], ("x", "y")).target.tolist() == [1, 1]
 
 
 def test_ten_thousand_rows_are_refused_at_the_one_that_is_wrong(write: Write) -> None:

@@ -27,9 +27,11 @@ def test_columns_are_scaled_as_sklearn_does(seed: int, rows: int, scale: float, 
     scaler = StandardScaler().fit(values.numpy())
     standardization = Standardization.fit(values)
     other = sample(7, 3, seed=seed + 1)
+    # Both round values of the offset's size, of which little is left where they hardly differ: seed 255, 2 rows of 408.
+    tolerance = 1e-8 + 8 * torch.finfo(torch.float64).eps * (values.abs().amax() / standardization.std.min()).item()
     for given_values in values, other:
         expected = torch.from_numpy(scaler.transform(given_values.numpy()))
-        torch.testing.assert_close(standardization.apply(given_values), expected, rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(standardization.apply(given_values), expected, rtol=tolerance, atol=tolerance)
 
 
 def test_each_round_is_scaled_by_its_own_mean_and_deviation() -> None:
@@ -100,7 +102,7 @@ def test_reverting_gives_the_values_back(rounds: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("rounds", [(), (4,)], ids=str)
 def test_through_json_not_a_bit_is_lost(rounds: tuple[int, ...]) -> None:
     standardization = Standardization.fit(sample(*rounds, 30, 2))
-    again = Standardization.from_lists(json.loads(json.dumps(standardization.to_lists())))
+    again = Standardization.from_json(json.loads(json.dumps(standardization.to_json())), 2, rounds)
     assert torch.equal(again.mean, standardization.mean)
     assert torch.equal(again.std, standardization.std)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from minidl_core.data import Circles, Dataset, Disk, Moons, Spirals, Table, Xor
+from minidl_core.data import Circles, Dataset, Disk, Moons, Spirals, Table, Xor, numeric
 from minidl_core.data.rounds import draw
 from minidl_core.errors import ArgumentError
 from minidl_core.plugins import registry
@@ -74,7 +74,7 @@ def test_a_sample_is_a_table_of_n_points(name: str, n: int) -> None:
     assert table.features.dtype == torch.float64
     assert table.target.shape == (n,)
     assert table.target.dtype == torch.int64
-    assert table.feature_names == ("x", "y")
+    assert table.columns == numeric("x", "y")
     assert table.classes == tuple(str(label) for label in range(CASES[name][2]))
 
 

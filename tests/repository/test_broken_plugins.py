@@ -16,7 +16,8 @@ from broken_plugins import BROKEN
 from environments import build, install, run, uninstall
 
 GOOD = "minidl-extra-losses"
-TRAIN = ["train", "disk", "--model", "linear(_,4)-relu-linear(4,_)", "--epochs", "2", "--json"]
+ASKED = ["--model", "linear(_,4)-relu-linear(4,_)", "--loss", "mse", "--optimizer", "sgd", "--epochs", "2"]
+TRAIN = ["train", "disk", *ASKED, "--json"]
 
 
 def environment_beside(shared: Path, folder: Path) -> Path:

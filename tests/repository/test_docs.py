@@ -9,15 +9,19 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sklearn.metrics
+import torch
 from environments import run
 
 from minidl_core.hookspecs import HOOKS
 from minidl_core.plugins import loaded_plugins
+from minidl_core.testing import check_component
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "plugins.md", *sorted(ROOT.glob("plugins/*/README.md"))]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
 FOR_AUTHORS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 
 
@@ -60,6 +64,18 @@ def steps() -> list[tuple[str, str, str]]:
         else:
             found.append((path, text, ""))
     return found
+
+
+def test_the_metric_that_the_page_shows_is_right_and_equals_sklearns() -> None:
+    [text] = re.findall(
+        r"^```python\n(.*?)^```$", FOR_AUTHORS.partition("## What a component must do")[2], re.M | re.S
+    )[:1]
+    made: dict[str, Any] = {}
+    exec(text, made)
+    assert [str(one) for one in check_component("metric", made["Kappa"]) if not one.ok] == []
+    scores, labels = torch.eye(3)[[0, 1, 2, 2, 1]], torch.tensor([0, 1, 2, 1, 1])
+    expected = sklearn.metrics.cohen_kappa_score(labels.numpy(), scores.argmax(-1).numpy())
+    assert made["Kappa"]()(scores, labels).item() == pytest.approx(expected)
 
 
 NOT_RUN = ("python -m venv", "pip install minidl-core", "twine upload")

@@ -35,6 +35,46 @@ def test_the_core_alone_passes_its_tests(environment, tmp_path):
     assert " passed" in printed(environment, tmp_path, [*TESTS, "tests"])
 
 
+@pytest.fixture
+def without_polars(environment):
+    """The same environment without what the extra brings."""
+    uninstall(environment, "polars", "polars-runtime-32")
+    yield environment
+    install(environment, "--constraint", ROOT / "constraints.txt", "polars")
+
+
+@pytest.mark.slow
+def test_without_the_extra_files_say_what_to_install_and_all_else_works(without_polars, tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n")
+    save = "import numpy as np; np.save('t.npy', np.arange(40.0).reshape(20, 2) % 3)"
+    assert printed(without_polars, tmp_path, ["python", "-c", save]) == ""
+    told = (
+        "minidl: tables are read with polars, which is not installed: pip install 'minidl-core[tables]' (.npy files "
+        "and the registered datasets need none)\n"
+    )
+    model = "model.safetensors"
+    printed(without_polars, tmp_path, ["minidl", "train", "disk(n=40)", "--epochs", "1", "--out", "dataset", "--quiet"])
+    for command in (
+        ["train", "t.csv", "--target", "b", "--out", "file"],
+        ["evaluate", f"dataset/{model}", "t.csv"],
+        ["predict", f"dataset/{model}", "t.csv"],
+    ):
+        process = run(without_polars, tmp_path, ["minidl", *command])
+        assert (process.returncode, process.stdout, process.stderr) == (2, "", told)
+    assert not (tmp_path / "file").exists()
+    mapped = ["--target", "1", "--task", "classification", "--epochs", "1", "--out", "mapped", "--quiet"]
+    printed(without_polars, tmp_path, ["minidl", "train", "t.npy", *mapped])
+    assert "accuracy" in printed(without_polars, tmp_path, ["minidl", "evaluate", "mapped", "t.npy"])
+    assert "predicted 1" in printed(without_polars, tmp_path, ["minidl", "predict", "mapped", "t.npy"])
+    script = (
+        "import numpy as np, minidl_core\n"
+        "from minidl_core.errors import RequestError\n"
+        "try: minidl_core.train(None, np.zeros((4, 2)), target='0')\n"
+        "except RequestError as error: print('minidl:', error)\n"
+    )
+    assert printed(without_polars, tmp_path, ["python", "-c", script]) == told
+
+
 @pytest.mark.slow
 def test_each_plugin_added_passes_its_tests_and_is_found(environment, wheels, tmp_path):
     install(environment, "--constraint", ROOT / "constraints.txt", *(wheels[name] for name in PLUGINS))

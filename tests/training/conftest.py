@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from minidl_core.data import Table
+from minidl_core.data import Table, numeric
 from minidl_core.seeding import generator
 from minidl_core.training import Training, train
 
@@ -38,8 +38,8 @@ def table_of() -> TableOf:
         x = x * torch.arange(1, features + 1) + 10
         names = tuple(f"x{i}" for i in range(features))
         if classes is None:
-            return Table(x, 100 + x.sum(-1, keepdim=True), names, "value", None)
-        return Table(x, (x[:, 0] * 7).long() % len(classes), names, "class", classes)
+            return Table(x, 100 + x.sum(-1, keepdim=True), numeric(*names), ("value",), None)
+        return Table(x, (x[:, 0] * 7).long() % len(classes), numeric(*names), ("class",), classes)
 
     return table
 
@@ -55,6 +55,7 @@ KINDS = {
 
 @pytest.fixture(scope="session", params=KINDS)
 def training(request: pytest.FixtureRequest, table_of: TableOf) -> Training:
-    """A short training of each kind."""
+    """A short training of each kind, whatever plugins are installed."""
     model, classes, rounds = KINDS[request.param]
-    return train(model, table_of(classes=classes), epochs=3, batch_size=16, rounds=rounds, seed=5)
+    options = {"loss": "mse", "optimizer": "sgd", "epochs": 3, "batch_size": 16, "rounds": rounds, "seed": 5}
+    return train(model, table_of(classes=classes), **options)

@@ -95,7 +95,15 @@ def test_nan_in_the_data_is_found_at_the_step_that_meets_it(batch_size: int) -> 
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_train_gives_what_there_was_before(rounds: int) -> None:
     with pytest.raises(DivergedError, match="Try a smaller learning rate first") as caught:
-        train("linear(2,2)", "disk(n=40)", optimizer="sgd(lr=1e10)", epochs=50, batch_size=10, rounds=rounds)
+        train(
+            "linear(2,2)",
+            "disk(n=40)",
+            loss="mse",
+            optimizer="sgd(lr=1e10)",
+            epochs=50,
+            batch_size=10,
+            rounds=rounds,
+        )
     error = caught.value
     training = error.training
     assert training is not None
@@ -110,7 +118,16 @@ def test_train_gives_what_there_was_before(rounds: int) -> None:
 
 def test_diverging_at_once_leaves_the_first_weights() -> None:
     with pytest.raises(DivergedError) as caught:
-        train("linear(2,2)", "disk(n=40)", optimizer="sgd(lr=1e300)", epochs=5, rounds=2, seed=7, dtype="float64")
+        train(
+            "linear(2,2)",
+            "disk(n=40)",
+            loss="mse",
+            optimizer="sgd(lr=1e300)",
+            epochs=5,
+            rounds=2,
+            seed=7,
+            dtype="float64",
+        )
     training = caught.value.training
     assert training is not None
     assert training.epochs == 0

@@ -118,7 +118,7 @@ def test_a_dataset_draws_a_sample_to_validate_on() -> None:
 def test_a_training_that_diverges_keeps_the_best_weights() -> None:
     options: dict[str, Any] = {
         "target": "species",
-        "optimizer": "sgd(lr=0.1)",
+        "loss": "mse",
         "epochs": 60,
         "validation_fraction": 0.2,
     }
@@ -131,7 +131,7 @@ def test_a_training_that_diverges_keeps_the_best_weights() -> None:
     with pytest.raises(
         DivergedError, match=r"in epoch 13, .* the model keeps the weights of each round's best epoch"
     ) as diverged:
-        train("linear(_,_)", IRIS, patience=30, on_epoch=explode, **options | {"optimizer": updates})
+        train("linear(_,_)", IRIS, patience=30, optimizer=updates, on_epoch=explode, **options)
     training = diverged.value.training
     assert training is not None
     assert training.best_epochs is not None

@@ -15,6 +15,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from minidl_core.data import Column, Table, numeric
+from minidl_core.data.preprocessing import Preprocessing
 from minidl_core.data.rounds import Examples
 from minidl_core.errors import ModelFileError
 from minidl_core.losses import MSE
@@ -48,19 +50,56 @@ def test_predictions_and_figures_are_the_same_bit_for_bit(training: Training, pa
     assert torch.equal(loaded.model.forward(inputs), training.trained.model.forward(inputs))
 
 
+def assert_same_fields(found: Any, expected: Any) -> None:
+    """Tensors bit for bit."""
+    assert type(found) is type(expected)
+    for field in fields(expected):
+        ours, theirs = getattr(found, field.name), getattr(expected, field.name)
+        if isinstance(theirs, Tensor):
+            assert ours.dtype == theirs.dtype
+            assert torch.equal(ours, theirs)
+        else:
+            assert ours == theirs
+
+
+@pytest.mark.parametrize("missing", ["median", None])
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_columns_of_every_kind_are_the_same(rounds: int, missing: str | None, path: Path) -> None:
+    columns = (*numeric("x"), Column("is", "boolean"), Column("of", "category", ("a", "b", "c")))
+    draw = torch.Generator().manual_seed(0)
+    of = torch.randint(2, (rounds, 30), generator=draw)  # nothing of c
+    cells = [torch.randn(rounds, 30, generator=draw), of % 2, of]
+    features = torch.stack([one.double() for one in cells], -1)
+    if missing:
+        features[:, ::4, :] = torch.nan
+    rows = features if rounds > 1 else features[0]
+    trained = train("linear(5,2)", table_with(5), loss="mse", epochs=1, rounds=rounds).trained
+    trained = replace(trained, features=Preprocessing.fit(columns, [rows], "min_max", missing), weight_name="w")
+    assert trained.features.seen is not None
+    save_model(trained, path)
+    loaded = load_model(path)
+    assert loaded.weight_name == "w"
+    assert_same_fields(loaded.features, trained.features)
+    assert loaded.predict(features[0]) == trained.predict(features[0])
+
+
+def table_with(features: int) -> Table:
+    x = torch.randn(20, features, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    return Table(x, (x[:, 0] > 0).long(), numeric(*map(str, range(features))), ("t",), ("no", "yes"))
+
+
 def test_everything_about_the_model_is_the_same(training: Training, path: Path) -> None:
     trained = training.trained
     save_model(trained, path)
     loaded = load_model(path)
-    for name in ("feature_names", "target_name", "classes", "seeds", "rounds"):
+    for name in ("target_names", "weight_name", "classes", "seeds", "rounds"):
         assert getattr(loaded, name) == getattr(trained, name)
     assert str(loaded.model) == str(trained.model)
     assert str(loaded.loss) == str(trained.loss)
-    for scale in "features", "target":
-        ours, theirs = getattr(trained, scale), getattr(loaded, scale)
-        assert (ours is None) == (theirs is None)
-        for field in fields(ours) if ours else ():
-            assert torch.equal(getattr(ours, field.name), getattr(theirs, field.name))
+    assert_same_fields(loaded.features, trained.features)
+    assert (loaded.target is None) == (trained.target is None)
+    if trained.target is not None:
+        assert_same_fields(loaded.target, trained.target)
     assert torch.equal(loaded.model.parameters.values, trained.model.parameters.values)
 
 

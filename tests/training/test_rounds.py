@@ -121,8 +121,13 @@ def test_rounds_over_a_table_hold_out_standardize_and_learn_as_their_own_runs(ta
     for r in range(4):
         alone = trained(1, r)
         assert_member(together, r, alone, 1e-12)
-        assert torch.equal(together.trained.features.mean[r], alone.trained.features.mean)
-        assert torch.equal(together.trained.features.std[r], alone.trained.features.std)
+        for name in "offset", "scale":
+            ours, own = (getattr(training.trained.features, name) for training in (together, alone))
+            assert torch.equal(ours[r], own)
+        assert (together.trained.target is None) == (alone.trained.target is None) == (classes is not None)
+        for name in ("mean", "std") if classes is None else ():
+            ours, own = (getattr(training.trained.target, name) for training in (together, alone))
+            torch.testing.assert_close(ours[r], own, rtol=1e-14, atol=0)
 
 
 def test_rounds_over_one_test_table_share_all_rows(table_of: Any) -> None:

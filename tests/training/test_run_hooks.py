@@ -173,7 +173,7 @@ def test_an_interrupted_training_is_told_with_the_epochs_that_were_done(
 def test_a_diverged_training_is_told_with_what_there_was_before(plugin: Plugin) -> None:
     listening = plugin("listening", LISTENING)
     with pytest.raises(DivergedError) as caught:
-        train("linear(2,2)", DATA, optimizer="sgd(lr=1e2)", epochs=50, batch_size=10, rounds=2)
+        train("linear(2,2)", DATA, loss="mse", optimizer="sgd(lr=1e2)", epochs=50, batch_size=10, rounds=2)
     told = heard(listening)
     assert caught.value.epoch > 2
     assert caught.value.training is not None
@@ -293,7 +293,7 @@ def test_two_plugins_that_raise_have_a_line_each(plugin: Plugin) -> None:
 def test_a_plugin_that_raises_hides_no_error_of_the_training(plugin: Plugin) -> None:
     plugin("broken", raising(RAISING["end"][0]))
     with pytest.warns(PluginWarning, match="minidl_run_end"), pytest.raises(DivergedError):
-        train("linear(2,2)", DATA, optimizer="sgd(lr=1e10)", epochs=50, batch_size=10)
+        train("linear(2,2)", DATA, loss="mse", optimizer="sgd(lr=1e10)", epochs=50, batch_size=10)
 
 
 @pytest.mark.parametrize("case", RAISING)

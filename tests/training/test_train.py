@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from plugin_code import HOOK, Plugin
 
-from minidl_core.data import Disk
-from minidl_core.errors import ArgumentError, DataError, MinidlError, RequestError, ShapeError, SpecError
+from minidl_core.data import Disk, Table
+from minidl_core.errors import (
+    ArgumentError,
+    DataError,
+    MinidlError,
+    PluginWarning,
+    RequestError,
+    ShapeError,
+    SpecError,
+)
 from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Sequential, Tanh
 from minidl_core.optim import SGD
@@ -110,6 +120,41 @@ def test_two_classes_take_one_output_or_two() -> None:
         assert train(model, "disk(n=40)", epochs=1).trained.model.output_shape((2,)) == (outputs,)
 
 
+def with_missing_cells(table: Table) -> Table:
+    """Each fourth row lacks its first cell."""
+    features = table.features.clone()
+    features[::4, 0] = torch.nan
+    return replace(table, features=features, weight=torch.arange(1.0, len(table) + 1).double(), weight_name="w")
+
+
+@pytest.mark.parametrize("how", ["median", "mean", "most_frequent", "drop"])
+def test_missing_cells_of_a_table_are_filled_in_or_their_rows_dropped(how: str, table_of: Any) -> None:
+    table, test = with_missing_cells(table_of(rows=40)), with_missing_cells(table_of(rows=20))
+    training = train("linear(_,_)", table, test=test, missing=how, epochs=2)
+    rows = (30, 15) if how == "drop" else (40, 20)
+    assert training.data.test is not None
+    assert (training.data.train.rows, training.data.test.rows) == rows
+    assert training.trained.features.missing == how
+    assert (training.trained.features.fill is None) == (how == "drop")
+    if how == "drop":
+        kept = torch.arange(40) % 4 != 0
+        assert table.weight is not None
+        assert torch.equal(training.data.train.features, table.features[kept])
+        assert torch.equal(training.data.train.target, table.target[kept])
+        assert torch.equal(training.data.train.weight, table.weight[kept])
+
+
+def test_missing_cells_of_a_table_are_refused_where_nothing_is_said_of_them(table_of: Any) -> None:
+    whole, table = table_of(rows=40), with_missing_cells(table_of(rows=40))
+    words = "the table has missing cells: 10 of 'x0'; missing='median', 'mean' or 'most_frequent' fills them in"
+    for data, more in ((table, {}), (whole, {"test": table}), (whole, {"validation": table})):
+        with pytest.raises(DataError, match=words):
+            train("linear(_,_)", data, epochs=1, **more)
+    every = replace(table, features=torch.full_like(table.features, torch.nan))
+    with pytest.raises(DataError, match="a cell is missing in each of the table's 40 rows; drop would leave none"):
+        train("linear(_,_)", every, missing="drop", epochs=1)
+
+
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "rounds", "threads"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_counts_below_one_are_refused_by_name(name: str, value: int) -> None:
@@ -123,13 +168,21 @@ def test_counts_below_one_are_refused_by_name(name: str, value: int) -> None:
         ({"dtype": "float16"}, RequestError, "dtype must be one of float32, float64, got 'float16'"),
         ({"loss": "msee"}, SpecError, "unknown loss 'msee'"),
         ({"optimizer": "sgd(lr=-1)"}, SpecError, "lr must be greater than 0"),
-        ({"target": "label"}, RequestError, "dataset 'disk' has its own target"),
+        ({"target": "label"}, RequestError, "dataset 'disk' has its own columns; leave the target 'label' out"),
+        ({"missing": "median"}, RequestError, "dataset 'disk' has its own columns; leave the missing 'median' out"),
+        ({"data": Disk(40), "missing": "mean"}, RequestError, "lack no cells; leave missing 'mean' out"),
+        ({"data": Disk(40), "target": "label"}, RequestError, "have their own target, task and columns; leave out"),
         ({"test": "other.csv"}, RequestError, "a dataset draws its own samples"),
         ({"schedule": SGD}, RequestError, "schedule must be a Schedule or the spec of one, got <class"),
         ({"loss": len}, RequestError, "loss must be a Loss or the spec of one, got <built-in function len>"),
         ({"patience": 1.5}, ArgumentError, "patience must be a whole number, at least 1, got 1.5"),
         ({"l2": "0.1"}, ArgumentError, "l2 must be 0 or greater, and finite, got '0.1'"),
-        ({"data": np.zeros((5, 2))}, RequestError, "data must be a dataset, a minidl_core.Table, or .*; got ndarray"),
+        (
+            {"data": [[1.0, 2.0]]},
+            RequestError,
+            "data must be a dataset, a minidl_core.Table, a frame of polars or pandas, an array of NumPy's, or the "
+            "spec or the path of one; got list",
+        ),
         ({"data": Path("nowhere.csv"), "target": "t"}, DataError, "there is no file 'nowhere.csv'"),
         ({"data": "nowhere.csv", "target": "t"}, DataError, "there is no file 'nowhere.csv'"),
         ({"data": "dis"}, MinidlError, "disk"),
@@ -142,6 +195,21 @@ def test_counts_below_one_are_refused_by_name(name: str, value: int) -> None:
 def test_a_request_that_cannot_be_met_is_refused(options: dict[str, Any], error: type[MinidlError], words: str) -> None:
     with pytest.raises(error, match=words):
         train(**{"model": "linear(_,_)", "data": "disk(n=40)", "epochs": 1, **options})
+
+
+def test_what_several_plugins_claim_is_no_default(plugin: Plugin) -> None:
+    code = HOOK + "".join(
+        f'    registry.{kind}("{name}", "{target}", summary="another")\n'
+        for kind, name, target in (
+            ("loss", "cross_entropy", "minidl_core.losses.mae:MAE"),
+            ("optimizer", "adam", "minidl_core.optim.sgd:SGD"),
+        )
+    )
+    plugin("one", code)
+    plugin("two", code)
+    with pytest.warns(PluginWarning, match="both bring|all bring|have names"):
+        training = train("linear(_,_)", "disk(n=40)", epochs=1)
+    assert (str(training.trained.loss), str(training.optimizer)) == ("mse", "sgd")
 
 
 def test_an_optimizer_that_remembers_another_training_is_refused() -> None:

@@ -9,7 +9,7 @@ import sklearn.metrics
 import torch
 from torch import Tensor
 
-from minidl_core.data import Table
+from minidl_core.data import Table, numeric
 from minidl_core.data.rounds import Examples
 from minidl_core.errors import DataError, ShapeError
 from minidl_core.training import TrainedModel, Training, train
@@ -21,7 +21,8 @@ def outputs_by_hand(trained: TrainedModel, features: Tensor) -> list[Tensor]:
     outputs = []
     for r in rounds:
         mean, std = (
-            s.expand(*trained.rounds, 1, features.shape[-1])[r] for s in (trained.features.mean, trained.features.std)
+            s.expand(*trained.rounds, 1, features.shape[-1])[r]
+            for s in (trained.features.offset, trained.features.scale)
         )
         inputs = ((features - mean) / std).float()
         whole = trained.model.forward(inputs)
@@ -113,8 +114,8 @@ def test_the_training_part_is_standardized_and_not_the_whole(table_of: Any) -> N
 
 def test_a_target_and_a_column_that_are_constant_train_to_what_they_are() -> None:
     features = torch.stack([torch.randn(30, dtype=torch.float64), torch.full((30,), 0.1, dtype=torch.float64)], -1)
-    table = Table(features, torch.full((30, 1), 0.3, dtype=torch.float64), ("x", "always"), "y", None)
-    training = train("linear(_,_)", table, epochs=60, batch_size=8)
+    table = Table(features, torch.full((30, 1), 0.3, dtype=torch.float64), numeric("x", "always"), ("y",), None)
+    training = train("linear(_,_)", table, optimizer="sgd", epochs=60, batch_size=8)
     assert training.trained.predict(features) == pytest.approx([0.3] * 30, abs=1e-2)
     assert training.train["r2"].mean in (0.0, 1.0)
 

@@ -71,13 +71,14 @@ class CapturedStep:
         features, target, means = (
             array_of(tensor) if in_numpy else tensor for tensor in (block.features, block.target, losses)
         )
+        weight = block.weight if block.weight is None or not in_numpy else array_of(block.weight)
         done = 0
         try:
             with np.errstate(all="ignore"):
                 for batches in block.batches:
                     gradients = self._last = self._gradients(batches.shape[1:], block)
                     for rows in array_of(batches) if in_numpy else batches:
-                        gradients.take(features, target, rows)
+                        gradients.take(features, target, weight, rows)
                         gradients.run()
                         self.update.run()
                         means[done] = gradients.mean_as_taken
@@ -136,19 +137,25 @@ class _Gradients(Phase):
         values = step.parameters.values
         self.x = block.features.new_empty(*shape, *block.features.shape[1:])
         self.target = block.target.new_empty(*shape, *block.target.shape[1:])
+        self.weight = None if block.weight is None else block.weight.new_empty(*shape)
         self.mean = values.new_empty(step.parameters.rounds)
         """The loss of each round, `[*rounds]`."""
         self.mean_as_taken: Any = self.mean
         super().__init__(self._compute, step.components, step.state, values.device, step.threads, step.capture)
 
-    def take(self, features: Any, target: Any, rows: Any) -> None:
+    def take(self, features: Any, target: Any, weight: Any, rows: Any) -> None:
         """Gather the batch's rows."""
         torch.index_select(features, 0, rows.view(-1), out=self.x.view(-1, *features.shape[1:]))
         torch.index_select(target, 0, rows.view(-1), out=self.target.view(-1, *target.shape[1:]))
+        if self.weight is not None:
+            torch.index_select(weight, 0, rows.view(-1), out=self.weight.view(-1))
 
     def _compute(self) -> None:
         model, loss = self._step.model, self._step.loss
-        mean = loss.forward(model.forward(self.x), self.target)
+        output = model.forward(self.x)
+        # A loss of someone's own may take no weights where there are none.
+        weights = () if self.weight is None else (self.weight,)
+        mean = loss.forward(output, self.target, *weights)
         if mean.shape != self.mean.shape:
             raise ShapeError(f"{loss} gives {list(mean.shape)}, and one loss a round is {list(self.mean.shape)}")
         model.backward(loss.backward())
@@ -161,8 +168,11 @@ class _GradientsInNumpy(_Gradients):
     def __init__(self, step: CapturedStep, shape: tuple[int, ...], block: Block) -> None:
         super().__init__(step, shape, block)
         self._x, self._target, self.mean_as_taken = array_of(self.x), array_of(self.target), array_of(self.mean)
+        self._weight = None if self.weight is None else array_of(self.weight)
 
-    def take(self, features: Any, target: Any, rows: Any) -> None:
+    def take(self, features: Any, target: Any, weight: Any, rows: Any) -> None:
         # No row is beyond the table, so that nothing is clipped; but told so, NumPy needs no memory of its own.
         features.take(rows, 0, self._x, "clip")
         target.take(rows, 0, self._target, "clip")
+        if self._weight is not None:
+            weight.take(rows, 0, self._weight, "clip")

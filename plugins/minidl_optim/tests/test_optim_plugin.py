@@ -60,9 +60,8 @@ def test_hook_imports_no_torch():
     ["momentum", "momentum(lr=0.05,nesterov=true)", "rmsprop", "adagrad(lr=0.3)", "adam(lr=0.03)", "adamw(lr=0.03)"],
 )
 def test_trains_from_end_to_end(optimizer):
-    training = minidl_core.train(
-        "linear(_,8)-tanh-linear(8,_)", "moons(n=200)", optimizer=optimizer, epochs=30, rounds=3, seed=1
-    )
+    network, options = "linear(_,8)-tanh-linear(8,_)", {"epochs": 30, "rounds": 3, "seed": 1}
+    training = minidl_core.train(network, "moons(n=200)", loss="mse", optimizer=optimizer, **options)
     assert str(training.optimizer) == optimizer
     assert training.test["accuracy"].mean > 0.85
     assert (training.history[-1] < training.history[0] / 2).all()

@@ -1,0 +1,51 @@
+"""What is taken where nothing is asked for: a model, a loss, an optimizer, by what the data is."""
+
+from __future__ import annotations
+
+import contextlib
+
+from minidl_core.errors import UnknownNameError
+from minidl_core.nn import Module, Sequential
+from minidl_core.plugins import registry
+
+LEAST_WIDTH, GREATEST_WIDTH = 32, 256
+
+
+def default_model(inputs: int, outputs: int) -> str:
+    """Two hidden layers of ReLUs; their width is the least power of two, 32 to 256, from inputs and outputs up."""
+    width = min(max(LEAST_WIDTH, 1 << (max(inputs, outputs) - 1).bit_length()), GREATEST_WIDTH)
+    return f"linear(_,{width})-relu-linear({width},{width})-relu-linear({width},_)"
+
+
+def default_loss(classes: tuple[str, ...] | None, model: Sequential) -> str:
+    """The cross entropy for classes, where it is installed, else the mean squared error.
+
+    A model with a single output for two classes takes the binary one. One that ends in an activation has no logits,
+    which the cross entropies are of, and takes the mean squared error.
+    """
+    last: Module = model
+    while isinstance(last, Sequential):
+        *_, (_, last) = last.children()
+    if classes is None or not last.named_parameters():
+        return "mse"
+    is_single = model.output_shape(model.input_shape() or (1,)) == (1,)
+    return _first_installed("loss", "binary_cross_entropy" if is_single else "cross_entropy", "mse")
+
+
+def default_optimizer() -> str:
+    """Adam, where it is installed, else stochastic gradient descent."""
+    return _first_installed("optimizer", "adam", "sgd")
+
+
+def default_schedule(has_optimizer: bool) -> str:
+    """The learning rate of an optimizer that someone chose stays; that of the default one falls to 0 as a cosine."""
+    return "constant" if has_optimizer else "cosine"
+
+
+def _first_installed(kind: str, *names: str) -> str:
+    """The first name that stands for a component here; one that several plugins claim does not."""
+    for name in names[:-1]:
+        with contextlib.suppress(UnknownNameError):
+            registry().find(kind, name)
+            return name
+    return names[-1]
