@@ -10,8 +10,8 @@ from typing import Any
 from minidl_core.data import Dataset, MappedTable, Table, open_data
 from minidl_core.data.reading import KeyIs, Reading
 from minidl_core.data.rounds import RoundData, draw, split
-from minidl_core.data.source import is_frame, open_table, open_table_like
-from minidl_core.data.splits import By, Splitting
+from minidl_core.data.source import STANDARD_INPUT, is_frame, open_table, open_table_like
+from minidl_core.data.splits import PARTS, By, Splitting
 from minidl_core.errors import RequestError
 
 TEST_FRACTION = VALIDATION_FRACTION = 0.2
@@ -60,30 +60,44 @@ def the_key(**columns: str | None) -> tuple[KeyIs, str | None]:
 
 def round_data(data: Any, reading: Reading, wishes: Wishes, seeds: Sequence[int]) -> RoundData:
     """The training, the validation and the test part of each round. For `data` see `train`."""
-    if isinstance(data, Dataset | Table | MappedTable):
-        if replace(reading, missing=None) != Reading():
-            raise RequestError(
-                "a table that was read, and a dataset, have their own target, task and columns; leave out what "
-                "is said of them, or give the file or the frame"
-            )
-        if reading.missing is not None and not isinstance(data, Table):
-            raise RequestError(
-                f"a dataset, and a table in blocks, lack no cells; leave missing '{reading.missing}' out"
-            )
-        source = data.completed(reading.missing) if isinstance(data, Table) else data
-    elif isinstance(data, str | os.PathLike):
-        source = open_data(os.fspath(data), reading)
-    else:
-        source = _table(data, reading)
+    if sum(isinstance(one, str) and one == STANDARD_INPUT for one in (data, wishes.test, wishes.validation)) > 1:
+        raise RequestError("standard input can be read once; save one of the tables in a file")
+    source = _opened(data, reading)
     if isinstance(source, Dataset):
         return _drawn(source, wishes, seeds)
     splitting = wishes.splitting("chance" if reading.key is None else reading.key_is)
+    if splitting.by == "part" and wishes.validation_fraction and _says_validation(source):
+        raise RequestError("the split column says what is for validation; leave the validation fraction out")
     validation, test = (_like(other, source, reading) for other in (wishes.validation, wishes.test))
     if isinstance(validation, MappedTable):
         raise RequestError(
             "validation data cannot be a .npy file, which is read in blocks; save it as .parquet or .csv"
         )
     return split(source, splitting, seeds, validation, test)
+
+
+def _says_validation(table: Table | MappedTable) -> bool:
+    """Whether the column that says the part of each row says of some that they are for validation."""
+    key = table.key if isinstance(table, Table) else None
+    return key is not None and bool((key == PARTS.index("validation")).any())
+
+
+def _opened(data: Any, reading: Reading) -> Dataset | Table | MappedTable:
+    """The dataset or the table that is given, named, or to be read."""
+    if isinstance(data, str | os.PathLike):
+        return open_data(os.fspath(data), reading)
+    if not isinstance(data, Dataset | Table | MappedTable):
+        return _table(data, reading)
+    if replace(reading, missing=None) != Reading():
+        raise RequestError(
+            "a table that was read, and a dataset, have their own target, task and columns; leave out what is said of "
+            "them, or give the file or the frame"
+        )
+    if isinstance(data, Table):
+        return data.completed(reading.missing)
+    if reading.missing is not None:
+        raise RequestError(f"a dataset, and a table in blocks, lack no cells; leave missing '{reading.missing}' out")
+    return data
 
 
 def _drawn(dataset: Dataset, wishes: Wishes, seeds: Sequence[int]) -> RoundData:

@@ -121,3 +121,18 @@ def test_a_class_that_the_training_rows_lack_is_no_obstacle() -> None:
     training = trained(frame, split="part", class_weight="balanced", metrics=["f1"])
     assert training.trained.classes == ("x", "y", "z")
     assert training.history.isfinite().all()
+
+
+def test_a_validation_fraction_beside_a_column_that_says_it_is_refused() -> None:
+    parts = ["train"] * 12 + ["validation"] * 4 + ["test"] * 4
+    frame = FRAME.with_columns(part=pl.Series(parts))
+    with pytest.raises(RequestError, match="the split column says what is for validation"):
+        trained(frame, split="part", validation_fraction=0.2)
+    assert trained(frame, split="part", patience=1).data.validation.rows == 4
+    without = FRAME.with_columns(part=pl.Series(["train"] * 16 + ["test"] * 4))
+    assert trained(without, split="part", validation_fraction=0.25).data.validation.rows == 4
+
+
+def test_standard_input_is_read_once() -> None:
+    with pytest.raises(RequestError, match="standard input can be read once"):
+        trained("-", target="t", test="-")
