@@ -47,8 +47,8 @@ def _table(trained: TrainedModel, data: str, seed: int) -> Table | MappedTable:
     from minidl_core.seeding import generator
 
     if is_file(data):
-        how = {"missing": trained.features.missing, "weight": trained.weight_name}
-        return open_table_like(data, trained.features.columns, trained.target_names, trained.classes, **how)
+        features, targets, classes = trained.features, trained.target_names, trained.classes
+        return open_table_like(data, features.columns, targets, classes, features.missing, trained.weight_name)
     dataset = open_data(data)
     assert isinstance(dataset, Dataset)
     table = dataset.sample(generator(seed, "data", "evaluate"))

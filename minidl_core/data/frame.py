@@ -85,11 +85,14 @@ class Frame:
         return cells
 
     def text(self, name: str) -> pl.Series:
-        """A column's cells as text, without blanks around them: a whole number without a point, whatever its type."""
+        """A column's cells as text, without blanks around them; a whole number has no point, whatever its type."""
         cells = self._cells(name)
         if cells.dtype.is_float():
-            return pl.Series(name, [None if c is None or math.isnan(c) else _name_of(c) for c in cells], pl.String)
-        return cells.cast(pl.String, strict=False).str.strip_chars()
+            cells = cells.fill_nan(None)
+            whole = cells.cast(pl.Int64, strict=False)
+            if bool((whole == cells).all()):
+                return whole.cast(pl.String)
+        return cells.cast(pl.String, strict=False).str.strip_chars().str.replace(r"^([+-]?\d+)\.0+$", "$1")
 
     def as_csv(self, more: dict[str, Sequence[object]]) -> str:
         """The rows, with more columns behind theirs. Raises DataError for cells that are no values."""
@@ -232,10 +235,6 @@ def ordered(texts: Sequence[str]) -> tuple[str, ...]:
     if all(_WHOLE.fullmatch(text) for text in texts):
         return tuple(sorted(texts, key=lambda text: (Decimal(text), text)))
     return tuple(sorted(texts))
-
-
-def _name_of(value: float) -> str:
-    return str(int(value)) if math.isfinite(value) and value == int(value) else str(value)
 
 
 def _leave_out(name: str) -> str:

@@ -240,7 +240,7 @@ def _task(frame: Frame, target: Column) -> str:
         return "classification"
     if frame.data[target.name].dtype.is_float():
         return "regression"
-    texts = frame.text(target.name)
+    texts = frame.data[target.name].cast(pl.String).str.strip_chars()  # with the point of 1.0
     numbers = texts.filter(texts.cast(pl.Float64, strict=False).is_not_null())
     return "classification" if numbers.str.contains(r"^[+-]?[0-9]+$").all() else "regression"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from minidl_core.data.splits import By
 from minidl_core.errors import RequestError, require
 
 Task = Literal["classification", "regression"]
-KeyIs = Literal["part", "group", "time"]
 TASKS: tuple[Task, ...] = ("classification", "regression")
 MISSING = ("median", "mean", "most_frequent", "drop")
 
@@ -39,8 +39,8 @@ class Reading:
     """The column that says how much each row counts."""
     key: str | None = None
     """The column that rows are split by."""
-    key_is: KeyIs = "part"
-    """What it is."""
+    key_is: By = "chance"
+    """What it says of each row: its part, its group or its moment; `chance` where there is none."""
 
     def __post_init__(self) -> None:
         require("task", self.task, self.task is None or self.task in TASKS, f"one of {', '.join(TASKS)}")

@@ -32,7 +32,10 @@ class RoundData:
     columns: tuple[Column, ...]
     target_names: tuple[str, ...]
     classes: tuple[str, ...] | None
-    weight_name: str | None = None
+    is_weighted: bool
+    """Whether rows count unequally."""
+    weight_name: str | None
+    """The column that says how much; None where none does."""
 
 
 def draw(dataset: Dataset, seeds: Sequence[int], validation: bool = False) -> RoundData:
@@ -128,7 +131,6 @@ def _described(
     validation: Examples | None,
     test: Examples | MappedExamples | None,
 ) -> RoundData:
-    weight_name = None
-    if isinstance(table, Table) and table.weight is not None:
-        weight_name = table.weight_name or "weight"
-    return RoundData(train, validation, test, table.columns, table.target_names, table.classes, weight_name)
+    weight, name = (table.weight, table.weight_name) if isinstance(table, Table) else (None, None)
+    described = (table.columns, table.target_names, table.classes, weight is not None, name)
+    return RoundData(train, validation, test, *described)

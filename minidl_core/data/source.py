@@ -125,19 +125,29 @@ def open_data(data: str, reading: Reading | None = None) -> Table | MappedTable 
 
 
 def open_table_like(
-    data: Any, columns: Sequence[Column], targets: Sequence[str], classes: Sequence[str] | None, **how: str | None
+    data: Any,
+    columns: Sequence[Column],
+    targets: Sequence[str],
+    classes: Sequence[str] | None,
+    missing: str | None = None,
+    weight: str | None = None,
 ) -> Table | MappedTable:
     """The columns of a file or a frame that a model was trained on, in whatever order they are, and no others.
 
     Args:
-        how: `missing` and `weight`, as in training.
+        missing, weight: as in training.
     """
     if isinstance(data, str | os.PathLike) and is_mapped(os.fspath(data)):
+        if weight is not None:
+            raise DataError(
+                f"'{data}' is read in blocks, and can have no weights, which the model was trained with ('{weight}'); "
+                "save it as .parquet or .csv"
+            )
         return map_table_like(_existing(os.fspath(data)), columns, targets, classes)
     frame = open_frame(data, [*targets, *(column.name for column in columns if column.kind == "category")])
     from minidl_core.data.readers import read_table_like
 
-    return read_table_like(frame, columns, targets, classes, **how)
+    return read_table_like(frame, columns, targets, classes, missing, weight)
 
 
 def open_features(

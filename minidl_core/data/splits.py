@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -15,6 +16,8 @@ from minidl_core.errors import DataError, RequestError
 from minidl_core.seeding import generator
 
 By = Literal["chance", "part", "group", "time"]
+log = logging.getLogger("minidl")
+
 PARTS = ("train", "validation", "test")
 """What the key of a row stands for where rows are split by part."""
 
@@ -44,6 +47,8 @@ class Splitting:
             raise RequestError(
                 f"folds must be at least 2, of rows split by chance or by group; got {self.folds}, by {self.by}"
             )
+        if self.folds is not None and not self.resplit:
+            raise RequestError("each fold is a split of its own; leave no-resplit out, or the folds")
 
 
 class Split(NamedTuple):
@@ -60,7 +65,7 @@ def splits(table: Table, how: Splitting, seeds: Sequence[int]) -> list[Split]:
     Raises DataError where a part would be left without rows.
     """
     if how.folds is not None:
-        folds = _folds(table, how.folds, seeds[0])
+        folds = _folds(table, how, seeds[0])
         return [_validated(table, how, *fold, seed) for fold, seed in zip(folds, seeds, strict=True)]
     if how.by == "part":
         assert table.key is not None
@@ -85,11 +90,11 @@ def splits(table: Table, how: Splitting, seeds: Sequence[int]) -> list[Split]:
 
 
 def epoch_rows(rows: int, how: Splitting) -> int | None:
-    """How many rows of a round an epoch takes, where rounds may have more or fewer; None for all that it has.
+    """How many rows of a round an epoch takes, where rounds may have more or fewer; None for all that each has.
 
     It depends on nothing but the table and the request, so that a round is the same alone and among others.
     """
-    if how.folds is None and how.by != "group":
+    if how.folds is None and (how.by != "group" or not how.resplit):
         return None
     rest = rows - round(rows * (how.test_fraction if how.folds is None else 1 / how.folds))
     return rest - round(rest * how.validation_fraction)
@@ -149,14 +154,22 @@ def _held_out(table: Table, among: Tensor, fraction: float, seed: int, purpose: 
 
 
 def _groups(key: Tensor, held_out: int, generator: Generator, purpose: str) -> Tensor:
-    """Which rows are of groups, in random order, that together have the number of rows nearest to what is wished."""
+    """Which rows are of groups that together have about as many rows as is wished.
+
+    Of the groups in random order, each is taken that brings the number nearer to it; where none does, the smallest.
+    """
     group, sizes = _grouped(key)
     if len(sizes) < 2:
         raise DataError(f"rows of one group alone cannot be split for {purpose}; give more groups, or a fraction of 0")
-    order = torch.randperm(len(sizes), generator=generator)
-    taken = int((sizes[order].cumsum(0)[:-1] - held_out).abs().argmin()) + 1
-    is_taken = torch.zeros(len(sizes), dtype=torch.bool)
-    is_taken[order[:taken]] = True
+    is_taken, rows = torch.zeros(len(sizes), dtype=torch.bool), 0
+    for one in torch.randperm(len(sizes), generator=generator).tolist()[:-1]:  # one at least is left
+        size = int(sizes[one])
+        if abs(rows + size - held_out) < abs(rows - held_out):
+            is_taken[one], rows = True, rows + size
+    if not rows:
+        is_taken[sizes.argmin()], rows = True, int(sizes.min())
+    if not 0.5 <= rows / held_out <= 2:
+        log.warning("the groups are so large that %d rows are held out for %s instead of %d", rows, purpose, held_out)
     return is_taken[group]
 
 
@@ -174,11 +187,11 @@ def _last(key: Tensor, order: Tensor, fraction: float, purpose: str) -> tuple[Te
     return order[~is_held_out], order[is_held_out]
 
 
-def _folds(table: Table, folds: int, seed: int) -> list[tuple[Tensor, Tensor]]:
+def _folds(table: Table, how: Splitting, seed: int) -> list[tuple[Tensor, Tensor]]:
     """What is left and what is held out in each fold: classes in proportion, or groups together."""
-    rows = len(table)
+    rows, folds = len(table), how.folds or 1
     random = generator(seed, "folds")
-    if table.key is None:
+    if how.by != "group" or table.key is None:
         if rows < folds:
             raise DataError(f"{rows} rows cannot be parted in {folds} folds; take fewer")
         order = torch.randperm(rows, generator=random)

@@ -30,6 +30,14 @@ class Table:
     key: Tensor | None = None
     """`[N]`: the part, the group or the moment of each row, by which rows are split; None where they are by chance."""
 
+    def __post_init__(self) -> None:
+        for name in ("target", "weight", "key"):
+            of_rows = getattr(self, name)
+            if of_rows is not None and len(of_rows) != len(self.features):
+                raise DataError(f"{name} has {len(of_rows)} rows and features {len(self.features)}; give as many")
+        if self.weight is not None and not bool(((self.weight > 0) & self.weight.isfinite()).all()):
+            raise DataError("a weight of the table is not greater than 0 and finite; leave its row out, or correct it")
+
     def __len__(self) -> int:
         return len(self.features)
 

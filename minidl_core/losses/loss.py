@@ -97,6 +97,11 @@ class ElementwiseLoss(Loss):
         return torch.where(total == 0, 1 / output.shape[-1], p / total)
 
 
+def loss_of(loss: Loss, output: Tensor, target: Tensor, sample_weight: Tensor | None) -> Tensor:
+    """The loss of each round; one of someone's own may take no weights, where there are none."""
+    return loss.forward(output, target) if sample_weight is None else loss.forward(output, target, sample_weight)
+
+
 def is_labels(output: Tensor, target: Tensor) -> bool:
     """Whether a target is class labels `[*rounds, N]` for outputs `[*rounds, N, F]`."""
     return target.shape == output.shape[:-1] and not target.is_floating_point()

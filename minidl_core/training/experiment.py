@@ -162,11 +162,13 @@ def train(
         DivergedError: when the loss becomes NaN or infinite; its `training` is what there was before.
     """
     for name, value in ("epochs", epochs), ("batch_size", batch_size):
-        if value is not None and value < 1:
-            raise RequestError(f"{name} must be at least 1, got {value}")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise RequestError(f"{name} must be a whole number, at least 1, got {value}")
     for name, given, known in ("dtype", dtype, tuple(DTYPES)), ("scaling", scaling, SCALES):
         if given not in known:
             raise RequestError(f"{name} must be one of {', '.join(known)}, got '{given}'")
+    if class_weight not in (None, "balanced"):
+        raise RequestError(f"class_weight must be 'balanced' or None, got '{class_weight}'")
     place = _device(device)
     seeds = round_seeds(operator.index(seed), _rounds(rounds, folds))  # a plain integer, of whatever kind it is given
     plan = Schedule.of(default_schedule(optimizer is not None) if schedule is None else schedule)
@@ -253,7 +255,7 @@ def train(
             on_epoch=epoch_ended if hooks.listening or on_epoch is not None else None,
             stop=stop,
         )
-        diagnosis.ended(history)
+        diagnosis.ended(len(history))
         training = finished(history, perf_counter() - start)
     except DivergedError as error:
         diagnosis.explain(error)

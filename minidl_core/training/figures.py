@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from minidl_core.data.standardization import Standardization
-from minidl_core.losses import Loss
+from minidl_core.losses import Loss, loss_of
 from minidl_core.metrics import Metric, SummedMetric, Takes
 from minidl_core.training.statistics import Figure, MatrixStatistics, Statistics
 
@@ -57,7 +57,7 @@ class Figures:
         return found
 
     def _add_loss(self, output: Tensor, target: Tensor, sample_weight: Tensor | None) -> None:
-        value = self.loss.forward(output, target, sample_weight).double()
+        value = loss_of(self.loss, output, target, sample_weight).double()
         weight = torch.full_like(value, output.shape[-2]) if sample_weight is None else sample_weight.double().sum(-1)
         self.weight = self.weight + weight
         mean = value if self.mean_loss is None else self.mean_loss

@@ -114,7 +114,7 @@ def fit(
                 break
             history.append(share @ losses)
             if diagnosis is not None:
-                diagnosis.epoch_ended(epoch + 1, history[-1])
+                diagnosis.epoch_ended(epoch + 1)
             if after_epoch.is_anything:
                 step.give_back()
                 after_epoch(epoch + 1, history[-1], stopped_rounds)

@@ -64,4 +64,4 @@ def accuracy(model: Module, input: Tensor, target: Tensor, threshold: float = 0.
         target = target.expand(*model.parameters.rounds, *target.shape)
     if target.shape == output.shape:
         target = class_scores(target.double(), 0.5).argmax(-1)  # of booleans too
-    return Accuracy()(class_scores(output, threshold), target).tolist()
+    return Accuracy()(class_scores(output, threshold), target.to(output.device)).tolist()

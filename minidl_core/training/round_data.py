@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from minidl_core.data import Dataset, MappedTable, Table, open_data
-from minidl_core.data.reading import KeyIs, Reading
+from minidl_core.data.reading import Reading
 from minidl_core.data.rounds import RoundData, draw, split
 from minidl_core.data.source import STANDARD_INPUT, is_frame, open_table, open_table_like
 from minidl_core.data.splits import PARTS, By, Splitting
@@ -38,7 +38,7 @@ class Wishes:
             raise RequestError(
                 f"{' and '.join(named)} each say what is for test; leave out all but one".replace("_", " ")
             )
-        if self.validation is not None and self.validation_fraction:
+        if self.validation is not None and self.validation_fraction is not None:
             raise RequestError("validation data and a validation fraction exclude each other; leave one out")
         held_out = TEST_FRACTION if self.test_fraction is None else self.test_fraction
         validated = self.validation_fraction
@@ -47,14 +47,14 @@ class Wishes:
         return Splitting(0.0 if self.test is not None else held_out, validated, by, self.folds, self.resplit)
 
 
-def the_key(**columns: str | None) -> tuple[KeyIs, str | None]:
+def the_key(**columns: str | None) -> tuple[By, str | None]:
     """What the column is that rows are split by, `split`, `group` or `time`, and its name; None where none is given."""
     given = [name for name, column in columns.items() if column is not None]
     if len(given) > 1:
         raise RequestError(f"rows are split by {' or by '.join(given)}, and not by several; leave out all but one")
     if not given:
-        return "part", None
-    kinds: dict[str, KeyIs] = {"split": "part", "group": "group", "time": "time"}
+        return "chance", None
+    kinds: dict[str, By] = {"split": "part", "group": "group", "time": "time"}
     return kinds[given[0]], columns[given[0]]
 
 
@@ -65,8 +65,8 @@ def round_data(data: Any, reading: Reading, wishes: Wishes, seeds: Sequence[int]
     source = _opened(data, reading)
     if isinstance(source, Dataset):
         return _drawn(source, wishes, seeds)
-    splitting = wishes.splitting("chance" if reading.key is None else reading.key_is)
-    if splitting.by == "part" and wishes.validation_fraction and _says_validation(source):
+    splitting = wishes.splitting(reading.key_is)
+    if splitting.by == "part" and wishes.validation_fraction is not None and _says_validation(source):
         raise RequestError("the split column says what is for validation; leave the validation fraction out")
     validation, test = (_like(other, source, reading) for other in (wishes.validation, wishes.test))
     if isinstance(validation, MappedTable):
@@ -87,7 +87,7 @@ def _opened(data: Any, reading: Reading) -> Dataset | Table | MappedTable:
     if isinstance(data, str | os.PathLike):
         return open_data(os.fspath(data), reading)
     if not isinstance(data, Dataset | Table | MappedTable):
-        return _table(data, reading)
+        return open_table(_readable(data), reading)
     if replace(reading, missing=None) != Reading():
         raise RequestError(
             "a table that was read, and a dataset, have their own target, task and columns; leave out what is said of "
@@ -111,11 +111,6 @@ def _drawn(dataset: Dataset, wishes: Wishes, seeds: Sequence[int]) -> RoundData:
         )
     draws_validation = wishes.is_stopped and wishes.validation_fraction is None
     return draw(dataset, seeds if wishes.resplit else seeds[:1], draws_validation)
-
-
-def _table(data: Any, reading: Reading) -> Table | MappedTable:
-    """The table in a frame or an array."""
-    return open_table(_readable(data), reading)
 
 
 def _readable(data: Any) -> Any:
@@ -145,5 +140,5 @@ def _like(data: Any, table: Table | MappedTable, reading: Reading) -> Table | Ma
                 )
         return data.completed(reading.missing) if isinstance(data, Table) else data
     weight = table.weight_name if isinstance(table, Table) else None
-    how = {"missing": reading.missing, "weight": weight}
-    return open_table_like(_readable(data), table.columns, table.target_names, table.classes, **how)
+    names = (table.columns, table.target_names, table.classes)
+    return open_table_like(_readable(data), *names, reading.missing, weight)

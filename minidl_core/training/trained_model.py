@@ -12,7 +12,7 @@ from minidl_core.data.preprocessing import Preprocessing
 from minidl_core.data.rounds import Examples, MappedExamples
 from minidl_core.data.standardization import Standardization
 from minidl_core.errors import DataError, ShapeError
-from minidl_core.losses import Loss
+from minidl_core.losses import Loss, loss_of
 from minidl_core.metrics import Metric
 from minidl_core.nn import Sequential
 from minidl_core.nn.member_by_member import for_rounds
@@ -81,7 +81,7 @@ class TrainedModel:
         figures = self.figures(chosen_metrics(metrics, self.loss, self.classes))
         for piece in examples.pieces():
             prepared = self.prepared(piece)
-            self.add_to(figures, self.outputs(prepared), prepared, piece)
+            self.add_to(figures, self.outputs(prepared.features), prepared, piece)
         return figures.statistics()
 
     def figures(self, metrics: Sequence[Metric]) -> Figures:
@@ -93,14 +93,10 @@ class TrainedModel:
         target, own = self._for_each_round(prepared.target), self._for_each_round(given.target)
         figures.add(outputs, target, own, self._weight_in_each_round(prepared))
 
-    def outputs(self, prepared: Examples) -> Tensor:
-        """Those for rows as the model takes them, `[*rounds, N, F]`."""
-        return self._outputs(prepared.features)
-
     def loss_of(self, outputs: Tensor, prepared: Examples) -> Tensor:
         """The loss of each round, `[*rounds]`, of the outputs for rows as the model and the loss take them."""
-        weight = self._weight_in_each_round(prepared)
-        return self.loss.forward(outputs, self._for_each_round(prepared.target), *([] if weight is None else [weight]))
+        target = self._for_each_round(prepared.target)
+        return loss_of(self.loss, outputs, target, self._weight_in_each_round(prepared))
 
     def sample(self, prepared: Examples | MappedExamples, rows: int) -> Examples:
         """So many rows of each round at most, with the model's round axes; of a mapped table from its first piece."""
@@ -117,8 +113,8 @@ class TrainedModel:
         values = self.model.parameters.values
         return self.features.apply(features, values.dtype).to(values.device)
 
-    def _outputs(self, inputs: Tensor) -> Tensor:
-        """The model's outputs, of so many rows at a time that what its layers keep does not grow with the table."""
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """The model's outputs, `[*rounds, N, F]`, of so many rows at a time that what layers keep stays small."""
         model = for_rounds(self.model).eval()
         return torch.cat(
             [model.forward(part) for part in torch.split(inputs, max(1, ROWS_AT_ONCE // len(self.seeds)), -2)], -2
@@ -140,7 +136,7 @@ class TrainedModel:
 
         `first_row` is the number of the first of them where they are a part of a table, for errors.
         """
-        output = self._outputs(self._inputs(features)).double().cpu()
+        output = self.outputs(self._inputs(features)).double().cpu()
         if not output.isfinite().all():
             row = int((~output.isfinite()).any(-1).reshape(-1, len(features)).any(0).long().argmax())
             given = features[row].tolist()[:MANY]

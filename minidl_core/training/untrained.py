@@ -62,7 +62,7 @@ def untrained(
 
 
 def weighted_by_class(examples: Examples | MappedExamples, classes: Sequence[str]) -> Examples | MappedExamples:
-    """Each row counts N / (K n) more, of N rows in K classes and n rows in its own, so that all classes count the same.
+    """Each row counts N / (K n) times as much, of N rows in K classes and n in its own: so all classes count the same.
 
     As scikit-learn's "balanced". Source: King and Zeng 2001, Logistic regression in rare events data, eq. 10.
     """
@@ -72,7 +72,8 @@ def weighted_by_class(examples: Examples | MappedExamples, classes: Sequence[str
         if piece.counts is not None:
             labels &= (torch.arange(piece.rows) < torch.tensor(piece.counts).unsqueeze(-1)).unsqueeze(-1)
         counts = counts + labels.sum(-2)
-    weights = counts.sum(-1, keepdim=True) / (len(classes) * counts.double())  # [*rounds, K]
+    of_rows, of_classes = counts.sum(-1, keepdim=True), (counts > 0).sum(-1, keepdim=True)
+    weights = torch.where(counts > 0, of_rows / (of_classes * counts.double()), 0.0)  # [*rounds, K]
 
     def weighted(part: Examples) -> Examples:
         own = weights.expand(*part.target.shape[:-1], len(classes)).gather(-1, part.target)
@@ -115,10 +116,21 @@ def _require_scaled(scale: Standardization, train: Examples | MappedExamples, na
 def for_training(trained: TrainedModel, data: RoundData, class_weight: str | None) -> Examples | MappedExamples:
     """The training rows as the model and the loss take them, with what each counts there."""
     train = data.train
-    if isinstance(train, Examples) and data.weight_name is None:
+    if isinstance(train, Examples) and not data.is_weighted:
         train = replace(train, weight=None)  # the rows that fill a round up, which an epoch never takes
     if class_weight is not None:
-        if class_weight != "balanced" or data.classes is None:
-            raise RequestError(f"class_weight must be 'balanced', for a target of classes; got '{class_weight}'")
+        if data.classes is None:
+            raise RequestError("class_weight is for a target of classes, and the target is values; leave it out")
         train = weighted_by_class(train, data.classes)
-    return trained.prepare(train)
+    return trained.prepare(_of_mean_one(train) if isinstance(train, Examples) else train)
+
+
+def _of_mean_one(examples: Examples) -> Examples:
+    """Weights as so many times what a row counts on the average of its round. Class weights alone are so already."""
+    if examples.weight is None:
+        return examples
+    is_there = torch.ones(examples.weight.shape, dtype=torch.bool)
+    if examples.counts is not None:
+        is_there = torch.arange(examples.rows) < torch.tensor(examples.counts).unsqueeze(-1)
+    weight = torch.where(is_there, examples.weight, 0.0)
+    return replace(examples, weight=weight * (is_there.sum(-1, keepdim=True) / weight.sum(-1, keepdim=True)))

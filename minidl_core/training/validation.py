@@ -33,7 +33,7 @@ class Validation:
 
     def epoch_ended(self) -> Tensor:
         """Measure the loss of each round, `[*rounds]`."""
-        self._output = self._trained.outputs(self._prepared)
+        self._output = self._trained.outputs(self._prepared.features)
         self.losses.append(self._trained.loss_of(self._output, self._prepared))
         return self.loss
 

@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, f1_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from minidl_core.data import Table, numeric
+from minidl_core.data.batches import Batches
 from minidl_core.data.rounds import Examples
 from minidl_core.errors import RequestError
 from minidl_core.training import train
@@ -147,6 +148,34 @@ def test_a_weighted_training_is_the_loop_that_pytorch_would_do(weight: str | Non
     )
 
 
+@pytest.mark.parametrize("capture", [True, False])
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_a_row_counts_by_its_weight_in_whatever_batch_it_is(batch_size: int, capture: bool) -> None:
+    """The mean of a batch's weighted losses, where weights are 1 on the average of all rows."""
+    options = {"weight": "w", "batch_size": batch_size, "epochs": 2, "capture": capture, "seed": 4}
+    ours = trained(FRAME, **options)
+    initial = trained(FRAME, **{**options, "optimizer": "sgd(lr=1e-300)", "epochs": 1}).trained.model
+    w1, b1, w2, b2 = (p.value.clone().requires_grad_() for p in initial.named_parameters().values())
+    x, target = torch.from_numpy(X), torch.nn.functional.one_hot(torch.from_numpy(LABELS), 2)
+    w = torch.from_numpy(WEIGHTS / WEIGHTS.mean())
+    rows = Batches(Examples(torch.arange(ROWS).unsqueeze(-1), torch.arange(ROWS)), batch_size, [4], ())
+    losses = []
+    for epoch in range(2):
+        total = 0.0
+        for block in rows.blocks(epoch):
+            for batch in (batch for batches in block.batches for batch in batches):
+                each = (torch.tanh(x[batch] @ w1 + b1) @ w2 + b2 - target[batch]).square().mean(-1)
+                value = (w[batch] * each).sum() / len(batch)
+                total += value.item() * len(batch) / ROWS
+                gradients = torch.autograd.grad(value, (w1, b1, w2, b2))
+                for parameter, gradient in zip((w1, b1, w2, b2), gradients, strict=True):
+                    parameter.data -= 0.3 * gradient
+        losses.append(total)
+    torch.testing.assert_close(ours.history, torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=1e-12)
+    found, expected = ours.trained.model.parameters.values, torch.cat([p.detach().flatten() for p in (w1, b1, w2, b2)])
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("rounds", [1, 3])
 @pytest.mark.parametrize("batch_size", [5, 24])
 def test_a_captured_weighted_training_equals_a_plain_one(rounds: int, batch_size: int) -> None:
@@ -168,8 +197,8 @@ def test_balancing_changes_the_training_and_not_the_figures() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"class_weight": "balanced", "target": "v"}, "class_weight must be 'balanced', for a target of classes"),
-        ({"class_weight": "equal"}, "class_weight must be 'balanced', for a target of classes; got 'equal'"),
+        ({"class_weight": "balanced", "target": "v"}, "class_weight is for a target of classes, and the target"),
+        ({"class_weight": "equal"}, "class_weight must be 'balanced' or None, got 'equal'"),
     ],
 )
 def test_class_weights_that_mean_nothing_are_refused(options: dict[str, Any], words: str) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from minidl_core.data.batches import Block
 from minidl_core.errors import ShapeError
-from minidl_core.losses import Loss
+from minidl_core.losses import Loss, loss_of
 from minidl_core.nn import Module
 from minidl_core.optim import Optimizer
 from minidl_core.spec.component import Component
@@ -152,13 +152,15 @@ class _Gradients(Phase):
 
     def _compute(self) -> None:
         model, loss = self._step.model, self._step.loss
-        output = model.forward(self.x)
-        # A loss of someone's own may take no weights where there are none.
-        weights = () if self.weight is None else (self.weight,)
-        mean = loss.forward(output, self.target, *weights)
+        mean = loss_of(loss, model.forward(self.x), self.target, self.weight)
         if mean.shape != self.mean.shape:
             raise ShapeError(f"{loss} gives {list(mean.shape)}, and one loss a round is {list(self.mean.shape)}")
-        model.backward(loss.backward())
+        dy = loss.backward()
+        if self.weight is not None:
+            # A loss divides by the weights of its batch; a row counts by its weight in whatever batch it is.
+            share = self.weight.mean(-1)
+            mean, dy = mean * share, dy * share[..., None, None]
+        model.backward(dy)
         self.mean.copy_(mean)
 
 

@@ -63,16 +63,16 @@ class Diagnosis:
             return
         self._is_well = [True] * len(self._first)
 
-    def epoch_ended(self, epoch: int, losses: Tensor) -> None:
-        """After an epoch, counted from 1, with these losses, `[*rounds]`."""
+    def epoch_ended(self, epoch: int) -> None:
+        """After an epoch, counted from 1."""
         if epoch >= TIMES * self._looked:
-            self._look(epoch, losses)
+            self._look(epoch)
 
-    def ended(self, history: Tensor) -> None:
-        """After the last epoch, with the losses of each, `[epochs, *rounds]`."""
-        if len(history) > self._looked:
+    def ended(self, epochs: int) -> None:
+        """After the last of so many epochs."""
+        if epochs > self._looked:
             with self._threads():
-                self._look(len(history), history[-1])
+                self._look(epochs)
 
     def explain(self, error: DivergedError) -> None:
         """Add to the error which layer of the model, as it is kept, is the one to diverge."""
@@ -95,7 +95,7 @@ class Diagnosis:
         """As many as a look is worth, where the training has not set their number."""
         return use_threads(threads_for(2 * self._trained.model.parameters.values.numel() * ROWS))
 
-    def _look(self, epoch: int, losses: Tensor) -> None:
+    def _look(self, epoch: int) -> None:
         self._looked = epoch
         if self._double is None or not any(self._is_well):
             return
@@ -107,7 +107,7 @@ class Diagnosis:
             if any(sign.illness is DEAD and self._is_well[sign.round] for sign in of_layers):
                 self._double.forward(self._trained.sample(self._prepared, MORE_ROWS))
                 of_layers = confirmed(of_layers, self._double)
-            of_loss = list(signs_of_loss(epoch, self._first, now, _numbers(losses)))
+            of_loss = list(signs_of_loss(self._first, now))
             self._double.forget()
             self._tell(of_layers, epoch)
             self._tell(of_loss, epoch)
@@ -120,6 +120,7 @@ class Diagnosis:
         found: dict[tuple[Illness, str | None], list[Sign]] = defaultdict(list)
         for sign in signs:
             stays = not sign.illness.passes or (sign.illness, sign.place, sign.round) in self._seen
+            stays = stays and epoch >= sign.illness.least_epochs
             if stays and self._is_well[sign.round]:
                 found[sign.illness, sign.place].append(sign)
         model, when = self._trained.model, f"after epoch {epoch}"

@@ -30,6 +30,8 @@ class Illness:
     """Layers, the first of which that is installed stands in the advice as `{alternative}`."""
     passes: bool = True
     """Whether a training may get well by itself, as many do in their first epochs."""
+    least_epochs: int = 1
+    """How many must have been done before it is one."""
 
 
 DEAD = Illness(
@@ -55,7 +57,7 @@ EXPLODING = Illness(
 STUCK = Illness(
     "the loss has not moved from what it was with the first weights, {number}",
     "try a greater learning rate",
-    passes=False,
+    least_epochs=8,
 )
 RISEN = Illness("the loss is {number} times that of the first weights", "try a smaller learning rate, or a clip_norm")
 OVERFLOWING = Illness(

@@ -43,8 +43,6 @@ VANISHED, EXPLODED = 1e-6, 1e6
 than ten times, so that it takes many of them."""
 MOVED = 1e-3
 """The part by which a loss changes in any training that does something, if only by learning the mean."""
-FAIR_NUMBER = 8
-"""Of epochs, before a loss is expected to have moved."""
 ROSE = 10.0
 """How many times a loss is what it was with the first weights where it has risen, and not only wavers."""
 HUGE = 1e6
@@ -132,12 +130,12 @@ def _of_depth(r: int, dy: dict[str, float]) -> Iterator[Sign]:
         yield Sign(VANISHING, least, r, f"{dy[least] / last:.0e}" if dy[least] else "0")
 
 
-def signs_of_loss(epoch: int, first: list[float], now: list[float], last: list[float]) -> Iterator[Sign]:
-    """What ails the loss of each round: of the same rows with the first weights and now, and of the last epoch."""
-    for r, (before, after, mean) in enumerate(zip(first, now, last, strict=True)):
-        if 0 < ROSE * before < mean:
-            yield Sign(RISEN, None, r, f"{mean / before:.2g}")
-        elif epoch >= FAIR_NUMBER and before != 0 and abs(after - before) < MOVED * abs(before):
+def signs_of_loss(first: list[float], now: list[float]) -> Iterator[Sign]:
+    """What ails the loss of each round, of the same rows with the first weights and now."""
+    for r, (before, after) in enumerate(zip(first, now, strict=True)):
+        if 0 < ROSE * before < after:
+            yield Sign(RISEN, None, r, f"{after / before:.2g}")
+        elif before != 0 and abs(after - before) < MOVED * abs(before):
             yield Sign(STUCK, None, r, f"{after:.4g}")
 
 
