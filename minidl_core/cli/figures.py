@@ -11,7 +11,7 @@ from minidl_core.cli import completion
 from minidl_core.cli.output import print_table
 
 if TYPE_CHECKING:
-    from minidl_core.training.statistics import Figure
+    from minidl_core.training.statistics import Figure, Statistics
 
 metric_option = click.option(
     "--metric",
@@ -39,4 +39,9 @@ def print_figures(parts: Mapping[str, Mapping[str, Figure]], classes: Sequence[s
             part = f" {heading}" if len(parts) > 1 else ""
             click.echo(f"\n{name}{part}: true classes down, predicted ones across")
             rows = zip(classes or (), matrix.cells, strict=True)
-            print_table(("", *(classes or ())), [(true, *cells) for true, cells in rows])
+            print_table(("", *(classes or ())), [(true, *map(_counted, cells)) for true, cells in rows])
+
+
+def _counted(cell: Statistics) -> str:
+    """A number of rows, or a sum of their weights; over rounds its mean and deviation."""
+    return f"{cell.mean:.6g}" if cell.std is None else f"{cell.mean:.6g} ± {cell.std:.3g}"

@@ -31,7 +31,7 @@ def predict(model: str, data: str, output: str | None) -> None:
     """
     from minidl_core.training import load_model
 
-    if output is not None and output.lower().endswith(".npy"):
+    if output is not None and Path(output).suffix.lower() in (".npy", ".npz", ".parquet", ".jsonl", ".ndjson", ".tsv"):
         raise RequestError(f"predictions are written as CSV; give a file that ends in .csv, and not '{output}'")
     parts = _predicted(load_model(model), data)
     first = next(parts)

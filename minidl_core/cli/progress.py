@@ -28,16 +28,18 @@ def progress(epochs: int) -> Iterator[OnEpoch]:
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
     columns = (
         TextColumn("epoch"),
         MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("{task.fields[losses]}"),
+        BarColumn(bar_width=20),
         TimeRemainingColumn(),
-        TextColumn("left"),
+        TextColumn("left,"),
+        # What there is no room for is cut off here, and nowhere else.
+        TextColumn("{task.fields[losses]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
         yield _Bar(bar, epochs)
 
 

@@ -96,12 +96,12 @@ def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
     minidl train iris.csv --target species
     minidl train disk --model "linear(_,25)-tanh-linear(25,_)" --rounds 10
     """
-    from minidl_core.training.model_file import FILE_NAME, save_model
-
-    folder = _new_folder(out, data)
-    saved: Path | None = folder / FILE_NAME
     interruption = _Interruption()
     with interruption.handled():
+        with interruption.postponed():
+            from minidl_core.training.model_file import FILE_NAME, save_model
+        folder = _new_folder(out, data)
+        saved: Path | None = folder / FILE_NAME
         try:
             training, problem = _train(data, folder, options, interruption)
             try:
@@ -154,14 +154,24 @@ class _Interruption:
     def __init__(self) -> None:
         self.training_began = False
         self.wished = False
+        self._is_postponed = False
 
     def stop(self) -> bool:
         """Whether to end the training; asked after each of its steps."""
         self.training_began = True
         return self.wished
 
+    @contextmanager
+    def postponed(self) -> Iterator[None]:
+        """While libraries are imported, which take an interruption for an error of their own, and go on."""
+        self._is_postponed = True
+        yield
+        self._is_postponed = False
+        if self.wished:
+            raise KeyboardInterrupt
+
     def wish(self, _: int, __: FrameType | None) -> None:
-        if self.wished or not self.training_began:
+        if self.wished or not (self.training_began or self._is_postponed):
             raise KeyboardInterrupt
         self.wished = True
 
@@ -176,7 +186,7 @@ class _Interruption:
 
 def _new_folder(out: str | None, data: str) -> Path:
     """A folder that was not there before. Raises RequestError where it was: nothing is ever overwritten."""
-    name = Path(data).stem if Path(data).suffix else data
+    name = "standard-input" if data == "-" else Path(data).stem if Path(data).suffix else data
     name = "".join(c if c.isalnum() else "-" for c in name).strip("-")[:60]
     folder = Path(out) if out is not None else Path("runs", f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
     for number in range(2, 100):

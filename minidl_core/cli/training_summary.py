@@ -19,9 +19,10 @@ MANY_NAMES = 8
 
 def summary(training: Training, saved: Path | None) -> dict[str, object]:
     """What a training was and gave, for programs."""
-    trained = training.trained
+    trained, data = training.trained, training.data
     return {
         "model": str(trained.model),
+        "rows": {name: _rows(getattr(data, name)) for name in ("train", "validation", "test")},
         "columns": [{"name": c.name, "kind": c.kind, "categories": c.categories} for c in trained.features.columns],
         "target": trained.target_names,
         "classes": trained.classes,
@@ -76,9 +77,17 @@ def _parts(rows: RoundData) -> str:
     return ", ".join(parts)
 
 
-def _count(examples: Examples | MappedExamples) -> str:
+def _rows(examples: Examples | MappedExamples | None) -> int | list[int] | None:
+    """How many each round has; a list where they have unequal numbers."""
     counts = getattr(examples, "counts", None)
-    return f"{min(counts)} to {max(counts)}" if counts else str(examples.rows)
+    if counts or examples is None:
+        return list(counts) if counts else None
+    return examples.rows
+
+
+def _count(examples: Examples | MappedExamples) -> str:
+    rows = _rows(examples)
+    return f"{min(rows)} to {max(rows)}" if isinstance(rows, list) else str(rows)
 
 
 def _columns(rows: RoundData) -> Iterator[str]:

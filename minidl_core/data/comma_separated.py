@@ -37,6 +37,7 @@ def read_text(name: str, content: bytes, separator: str, texts: Collection[str] 
     if b"\n" not in content and content.rstrip(b"\r").count(b"\r"):
         raise DataError(f"the lines of '{name}' end in CR alone; save it with LF or CRLF")
     header = _header(name, content, separator)
+    content = content.lstrip(b"\r\n")
     if not content.endswith((b"\n", b"\r")):
         content += b"\n"  # polars lets a last row pass that has one cell more, an empty one, and no end
     if b'"' in content and b'"' in _quoted(separator).sub(b"", content):
@@ -107,7 +108,7 @@ def _header(name: str, content: bytes, separator: str) -> list[str]:
     """The names of the columns, with the blanks around them."""
     try:
         with _records(content, separator) as records:
-            _, header = next(records, (0, []))
+            header = next((cells for _, cells in records if any(map(str.strip, cells))), [])
     except UnicodeDecodeError:
         _require_utf8(name, content)
         raise

@@ -168,9 +168,10 @@ def _from_pandas(name: str, series: Any) -> pl.Series:
     """A column of pandas, whose own conversion would need Arrow's library."""
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biufM":
         return _from_numpy(name, series.to_numpy())
-    return _from_objects(
-        name, [None if missing else cell for cell, missing in zip(series.tolist(), series.isna(), strict=True)]
-    )
+    cells = [None if missing else cell for cell, missing in zip(series.tolist(), series.isna(), strict=True)]
+    if str(series.dtype) == "category":  # whatever its categories are, numbers too
+        return pl.Series(name, [None if cell is None else str(cell) for cell in cells], dtype=pl.String)
+    return _from_objects(name, cells)
 
 
 def _from_objects(name: str, cells: list[Any]) -> pl.Series:

@@ -145,7 +145,7 @@ class Frame:
         """The different texts of a column. Raises DataError where they are too many."""
         texts = self.text(name).filter(~self.missing(name, "category"))
         different = texts.n_unique()
-        if different > MAX_CATEGORIES or (different > FEW_CATEGORIES and 2 * different > len(texts)):
+        if different > MAX_CATEGORIES or names_rows(different, len(texts)):
             raise DataError(
                 f"'{self.name}': column '{name}' has {different} different texts in {len(texts)} rows, "
                 f"'{texts[0][:40]}' and so on, so many that they name rows and not categories; {_leave_out(name)}"
@@ -218,16 +218,23 @@ class Frame:
         if not cells.dtype.is_numeric() and not cells.dtype.is_temporal():
             cells = self.text(name)
             of_shapes = (self.text(name).str.to_datetime(shape, strict=False) for shape in _MOMENTS)
-            dates = next((moments for moments in of_shapes if not moments.null_count()), None)
+            read = sorted(of_shapes, key=pl.Series.null_count)
+            dates = None if read[0].null_count() else read[0]
             if dates is None and 2 * self.text(name).cast(pl.Float64, strict=False).null_count() > len(cells):
+                row = int(read[0].is_null().arg_true()[0])
                 raise DataError(
-                    f"'{self.name}': the cells of column '{name}' ('{cells[0][:40]}') are neither numbers nor dates of "
-                    "one shape; write all of them as 2024-12-31, or as 2024-12-31T23:59:59"
+                    f"{self.cell(row, name)}: '{cells[row][:40]}' is no number and no date of the shape of the others; "
+                    "write all of them as 2024-12-31, or as 2024-12-31T23:59:59"
                 )
             cells = cells if dates is None else dates
         if cells.dtype.is_temporal():
             return torch.from_numpy(cells.to_physical().cast(pl.Float64).to_numpy(writable=True))
         return self.numbers(Column(name), is_feature=False)
+
+
+def names_rows(different: int, rows: int) -> bool:
+    """Whether so many different texts name the rows that they stand in."""
+    return different > FEW_CATEGORIES and 2 * different > rows
 
 
 def ordered(texts: Sequence[str]) -> tuple[str, ...]:

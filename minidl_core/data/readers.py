@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from minidl_core.data.columns import MANY, Column, numeric, quoted, require_columns
-from minidl_core.data.frame import Frame, ordered
+from minidl_core.data.frame import Frame, names_rows, ordered
 from minidl_core.data.reading import Reading, names_in
 from minidl_core.data.splits import PARTS
 from minidl_core.data.table import Table
@@ -164,7 +164,10 @@ def _without_missing(frame: Frame, columns: Sequence[Column], targets: Sequence[
             raise DataError(
                 f"'{frame.name}': a cell is missing in each of the {len(frame)} rows; drop would leave none"
             )
-        return frame.without(lacking) if lacking.any() else frame
+        if lacking.any():
+            log.info("%s: %d of %d rows have missing cells, and are left out", frame.name, lacking.sum(), len(frame))
+            frame = frame.without(lacking)
+        return frame
     if missing is None and (counts := _missing_cells(frame, columns)):
         raise DataError(
             f"'{frame.name}' has missing cells: {counts}; --missing median, mean or most_frequent fills them in from "
@@ -215,7 +218,10 @@ def _weight(frame: Frame, name: str | None) -> tuple[Tensor | None, Frame]:
     if not bool((weight > 0).any()):
         raise DataError(f"'{frame.name}': all weights in '{name}' are 0; nothing is left to learn from")
     counts = weight > 0
-    return weight[counts], frame if bool(counts.all()) else frame.without(pl.Series((~counts).numpy()))
+    if not bool(counts.all()):
+        log.info("%s: %d of %d rows have weight 0, and are left out", frame.name, int((~counts).sum()), len(frame))
+        frame = frame.without(pl.Series((~counts).numpy()))
+    return weight[counts], frame
 
 
 def _key(frame: Frame, reading: Reading) -> Tensor | None:
@@ -247,7 +253,13 @@ def _task(frame: Frame, target: Column) -> str:
 
 def _classes(frame: Frame, name: str) -> tuple[str, ...]:
     """The different labels. Raises DataError where there is one alone."""
-    classes = ordered(frame.text(name).unique().to_list())
+    texts = frame.text(name)
+    classes = ordered(texts.unique().to_list())
+    if _target(frame, name).kind == "category" and names_rows(len(classes), len(texts)):
+        raise DataError(
+            f"'{frame.name}': column '{name}' has {len(classes)} different texts in {len(texts)} rows, so many that "
+            "they name rows and not classes; another column is meant perhaps"
+        )
     if len(classes) < 2:
         raise DataError(
             f"'{frame.name}': column '{name}' has one class only ('{classes[0][:40]}'); there is nothing to learn"

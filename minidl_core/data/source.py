@@ -75,11 +75,16 @@ def open_table(data: Any, reading: Reading) -> Table | MappedTable:
 
 
 def open_frame(data: Any, texts: Collection[str] | None = None) -> Frame:
-    """The cells of a file or a frame. Raises RequestError where what reads them is not installed.
+    """The cells of a file or a frame. Raises RequestError for what is neither, and where polars is not installed.
 
     Args:
         texts: the columns of a text file whose cells are texts whatever they look like; None for all.
     """
+    if not isinstance(data, str | os.PathLike) and not is_frame(data):
+        raise RequestError(
+            "data must be a dataset, a minidl_core.Table, a frame of polars or pandas, an array of NumPy's, or the "
+            f"spec or the path of one; got {type(data).__name__}"
+        )
     try:
         from minidl_core.data import files
     except ModuleNotFoundError as error:

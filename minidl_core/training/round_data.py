@@ -10,7 +10,7 @@ from typing import Any
 from minidl_core.data import Dataset, MappedTable, Table, open_data
 from minidl_core.data.reading import Reading
 from minidl_core.data.rounds import RoundData, draw, split
-from minidl_core.data.source import STANDARD_INPUT, is_frame, open_table, open_table_like
+from minidl_core.data.source import STANDARD_INPUT, open_table, open_table_like
 from minidl_core.data.splits import PARTS, By, Splitting
 from minidl_core.errors import RequestError
 
@@ -87,7 +87,7 @@ def _opened(data: Any, reading: Reading) -> Dataset | Table | MappedTable:
     if isinstance(data, str | os.PathLike):
         return open_data(os.fspath(data), reading)
     if not isinstance(data, Dataset | Table | MappedTable):
-        return open_table(_readable(data), reading)
+        return open_table(data, reading)
     if replace(reading, missing=None) != Reading():
         raise RequestError(
             "a table that was read, and a dataset, have their own target, task and columns; leave out what is said of "
@@ -113,16 +113,6 @@ def _drawn(dataset: Dataset, wishes: Wishes, seeds: Sequence[int]) -> RoundData:
     return draw(dataset, seeds if wishes.resplit else seeds[:1], draws_validation)
 
 
-def _readable(data: Any) -> Any:
-    """Data that can be read. Raises RequestError for what is no path, no frame and no array."""
-    if not isinstance(data, str | os.PathLike) and not is_frame(data):
-        raise RequestError(
-            "data must be a dataset, a minidl_core.Table, a frame of polars or pandas, an array of NumPy's, or the "
-            f"spec or the path of one; got {type(data).__name__}"
-        )
-    return data
-
-
 def _like(data: Any, table: Table | MappedTable, reading: Reading) -> Table | MappedTable | None:
     """Other data with the columns of a table."""
     if data is None:
@@ -141,4 +131,4 @@ def _like(data: Any, table: Table | MappedTable, reading: Reading) -> Table | Ma
         return data.completed(reading.missing) if isinstance(data, Table) else data
     weight = table.weight_name if isinstance(table, Table) else None
     names = (table.columns, table.target_names, table.classes)
-    return open_table_like(_readable(data), *names, reading.missing, weight)
+    return open_table_like(data, *names, reading.missing, weight)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from minidl_core.data import MappedTable, Table
 from minidl_core.data.preprocessing import Preprocessing
-from minidl_core.data.rounds import Examples, MappedExamples
+from minidl_core.data.rounds import Examples, MappedExamples, examples_of
+from minidl_core.data.source import open_features, open_table_like
 from minidl_core.data.standardization import Standardization
 from minidl_core.errors import DataError, ShapeError
 from minidl_core.losses import Loss, loss_of
@@ -71,18 +74,45 @@ class TrainedModel:
             target = self.loss.encode(examples.target.to(values.device), outputs, values.dtype)
         return replace(examples, features=inputs, target=target, weight=weight)
 
-    def evaluate(self, examples: Examples | MappedExamples, metrics: Sequence[Metric | str] = ()) -> dict[str, Figure]:
+    def evaluate(self, data: Any, metrics: Sequence[Metric | str] = ()) -> dict[str, Figure]:
         """The loss, and accuracy (classes) or R² (values), of each round; and whatever metrics are given.
 
         Metrics of values are in the units of the target's column. Of a mapped table the loss is the mean of its pieces'
-        losses by their rows, which for a loss that weighs its classes is not quite that of all rows at once. Raises
-        RequestError for a metric that does not fit the target or the loss.
+        losses by their rows, which for a loss that weighs its classes is not quite that of all rows at once.
+
+        Args:
+            data: the path of a file with the columns that the model was trained on, a frame of polars or pandas, an
+                array with names; or a table, or rows of a training, `training.data.test`.
+
+        Raises:
+            RequestError: for a metric that does not fit the target or the loss.
+            DataError: for columns that are lacking, and cells that are wrong.
         """
+        examples = self._examples(data)
         figures = self.figures(chosen_metrics(metrics, self.loss, self.classes))
         for piece in examples.pieces():
             prepared = self.prepared(piece)
             self.add_to(figures, self.outputs(prepared.features), prepared, piece)
         return figures.statistics()
+
+    def _examples(self, data: Any) -> Examples | MappedExamples:
+        """The rows of whatever has the columns of the model, with the target."""
+        if isinstance(data, Examples | MappedExamples):
+            return data
+        if not isinstance(data, Table | MappedTable):
+            features = self.features
+            names = (features.columns, self.target_names, self.classes)
+            data = open_table_like(data, *names, features.missing, self.weight_name)
+        return examples_of(data)
+
+    def _read(self, data: Any) -> Tensor:
+        """The features of a file or a frame, `[N, columns]`."""
+        if isinstance(data, Table):
+            return data.features
+        _, features = open_features(
+            data, self.features.columns, self.features.missing, [*self.target_names, self.weight_name]
+        )
+        return features
 
     def figures(self, metrics: Sequence[Metric]) -> Figures:
         """The loss and these metrics, of no rows yet."""
@@ -129,13 +159,15 @@ class TrainedModel:
         """How much each row counts, `[*rounds, N]`."""
         return None if examples.weight is None else examples.weight.expand(*self.rounds, examples.rows)
 
-    def predict(self, features: Tensor, first_row: int = 0) -> list[str] | list[float] | list[list[float]]:
-        """The class, the value, or the values of several targets, for each row of features `[N, columns]`.
+    def predict(self, data: Any, first_row: int = 0) -> list[str] | list[float] | list[list[float]]:
+        """The class, the value, or the values of several targets, for each row: of the mean output over all rounds.
 
-        Those of the mean output over all rounds.
-
-        `first_row` is the number of the first of them where they are a part of a table, for errors.
+        Args:
+            data: the path of a file, a frame of polars or pandas, or an array with names, with the columns that the
+                model was trained on, in whatever order; or the numbers of these columns, `[N, columns]`, see `Column`.
+            first_row: the number of the first row where they are a part of a table, for errors.
         """
+        features = data if isinstance(data, Tensor) else self._read(data)
         output = self.outputs(self._inputs(features)).double().cpu()
         if not output.isfinite().all():
             row = int((~output.isfinite()).any(-1).reshape(-1, len(features)).any(0).long().argmax())

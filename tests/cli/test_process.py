@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from minidl_core.cli.train import _Interruption
+
 LONG = ("train", "disk", "--model", "linear(_,8)-tanh-linear(8,_)", "--epochs", "1000000", "--out", "out")
 
 
@@ -93,6 +95,22 @@ def test_ctrl_c_ends_cleanly_with_what_there_is(tmp_path):
     assert "accuracy" in out
     evaluated = subprocess.run(_command("evaluate", "out", "disk"), cwd=tmp_path, capture_output=True, check=False)
     assert evaluated.returncode == 0
+
+
+def test_ctrl_c_while_libraries_are_imported_ends_at_once_and_not_within_them() -> None:
+    done = []
+
+    def interrupted() -> None:
+        interruption = _Interruption()
+        with interruption.handled():
+            with interruption.postponed():
+                signal.raise_signal(signal.SIGINT)
+                done.append("imported")
+            done.append("trained")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert done == ["imported"]
 
 
 def _wait_until_training(process: subprocess.Popen[str]) -> None:

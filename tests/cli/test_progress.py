@@ -80,10 +80,10 @@ def test_the_metric_is_that_of_the_validation_part(metrics: tuple[str, ...], sho
     assert seen[-1] == (shown, training.validation[shown])
 
 
-def on_a_terminal(*arguments: str, folder: Path) -> str:
+def on_a_terminal(*arguments: str, folder: Path, columns: int = 150) -> str:
     """What a command writes on standard error where that is a terminal."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
     process = subprocess.Popen(
         [sys.executable, "-m", "minidl_core", *arguments],
         cwd=folder,
@@ -109,7 +109,13 @@ def on_a_terminal(*arguments: str, folder: Path) -> str:
 def test_on_a_terminal_a_bar_shows_epoch_losses_and_the_time_left(tmp_path: Path) -> None:
     shown = on_a_terminal(*TRAIN, "--rounds", "3", "--epochs", "150", "--patience", "150", folder=tmp_path)
     loss, accuracy = r"\d\.\d{4} ± \d\.\d{4}", r"[01]\.\d{3} ± 0\.\d{3}"
-    assert re.search(rf"epoch +\d+/150 .* loss {loss}, validation loss {loss}, accuracy {accuracy} .*left", shown)
+    assert re.search(rf"epoch +\d+/150 .* left, loss {loss}, validation loss {loss}, accuracy {accuracy}", shown)
+
+
+def test_on_a_narrow_terminal_the_losses_are_cut_off_and_nothing_else(tmp_path: Path) -> None:
+    arguments = [*TRAIN, "--rounds", "3", "--epochs", "150", "--patience", "150"]
+    shown = on_a_terminal(*arguments, folder=tmp_path, columns=80)
+    assert re.search(r"epoch +\d+/150 .* \d:\d\d:\d\d left, loss \d.*…", shown)
 
 
 def test_quiet_shows_nothing(tmp_path: Path) -> None:

@@ -29,6 +29,11 @@ def _divided(part: str) -> tuple[str, str]:
     return match[1], part[match.end() :]
 
 
+def _figures(text: str) -> list[float]:
+    """The numbers with a point, but for seconds."""
+    return [float(one) for line in text.splitlines() for one in re.findall(r"\d+\.\d+(?! s$)", line)]
+
+
 def _comparable(text: str) -> list[str]:
     """Lines without what differs from machine to machine: digits after a point, and the spacing around them."""
     return [" ".join(re.sub(r"\d+\.\d+", "#", line).split()) for line in text.strip().splitlines()]
@@ -58,6 +63,7 @@ def test_the_readme_has_commands():
 def test_each_command_prints_what_the_readme_shows(ran):
     for command, shown, printed in ran:
         assert _comparable(printed) == _comparable(shown), command
+        assert _figures(printed) == pytest.approx(_figures(shown), abs=0.05), command
 
 
 @pytest.mark.parametrize("program", [block for language, block in BLOCKS if language == "python"])

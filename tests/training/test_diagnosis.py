@@ -25,6 +25,7 @@ from minidl_core.training.diagnosis.look import Double
 DATA = "disk(n=150)"
 DEAD = "linear(2,8)-sigmoid-linear(8,8,init=normal(mean=-50,std=0.1))-relu-linear(8,2)"
 SATURATED = "linear(2,8)-sigmoid-linear(8,8,init=normal(mean=50,std=0.1))-tanh-linear(8,2)"
+GREATER = "try a greater learning rate, or other features, if these say nothing of the target"
 SMALLER_FIRST = "try smaller first weights (init=xavier_uniform)"
 Trained = Callable[..., list[str]]
 
@@ -92,9 +93,27 @@ def test_a_relu_that_seldom_gives_anything_is_not_dead(told: Trained) -> None:
 def test_a_saturated_tanh(told: Trained) -> None:
     [message] = told(SATURATED, rounds=2)
     assert message == (
-        "after epoch 4: this tanh is saturated: it lets 0 % of the gradient through (in all 2 rounds)\n"
+        "after epoch 4: this tanh is saturated: hardly any gradient passes 100 % of its outputs (in all 2 rounds)\n"
         f"{under(SATURATED, 'tanh')}  {SMALLER_FIRST} before it, or a smaller learning rate"
     )
+
+
+@needs("cross_entropy")
+@pytest.mark.parametrize("std", [100, 1000])
+def test_a_sigmoid_that_only_some_of_the_gradient_passes(told: Trained, std: int) -> None:
+    model = f"linear(2,8,init=normal(std={std}))-sigmoid-linear(8,2)"
+    [message] = told(model, "disk", loss="cross_entropy", rounds=3, epochs=10, batch_size=32)
+    assert message.startswith("after epoch 4: this sigmoid is saturated: hardly any gradient passes 9")
+    assert under(model, "sigmoid") in message
+
+
+def test_a_loss_of_one_outlier_has_not_risen(told: Trained) -> None:
+    """The loss of an epoch is of all rows; whether it rose is seen in the same rows before and after."""
+    x = torch.randn(500, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = x.sum(-1, keepdim=True)
+    y[1] = 1e4
+    table = Table(x, y, numeric("a", "b"), ("y",), None)
+    assert told("linear(2,4)-tanh-linear(4,1)", table, test_fraction=0, rounds=3, optimizer="sgd(lr=0.01)") == []
 
 
 def test_a_sigmoid_that_is_exactly_zero_is_saturated_and_not_dead(told: Trained) -> None:
@@ -128,9 +147,7 @@ def test_a_loss_that_has_not_moved(told: Trained, epochs: int, when: int | None)
     expected = [f"after epoch {when}: the loss has not moved from what it was with the first weights, "] if when else []
     assert [message[: len(start)] for message, start in zip(messages, expected, strict=True)] == expected
     for message in messages:
-        assert message.endswith(
-            f" (in all 2 rounds)\n{under('sgd(lr=1e-09)', 'lr=1e-09')}  try a greater learning rate"
-        )
+        assert message.endswith(f" (in all 2 rounds)\n{under('sgd(lr=1e-09)', 'lr=1e-09')}  {GREATER}")
 
 
 def test_a_loss_that_has_risen(told: Trained) -> None:
@@ -144,7 +161,7 @@ def test_a_loss_that_has_risen(told: Trained) -> None:
 
 def test_a_default_learning_rate_is_shown_as_the_optimizer(told: Trained) -> None:
     [message] = told("linear(2,2)", optimizer="sgd", loss=Flat(), epochs=8)
-    assert message.split("\n")[1:] == ["  sgd", "  ^^^  try a greater learning rate"]
+    assert message.split("\n")[1:] == ["  sgd", f"  ^^^  {GREATER}"]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import polars
 import pytest
 import sklearn.metrics
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from minidl_core.data import Table, numeric
 from minidl_core.data.rounds import Examples
-from minidl_core.errors import DataError, ShapeError
+from minidl_core.errors import DataError, RequestError, ShapeError
 from minidl_core.training import TrainedModel, Training, train
 
 
@@ -125,3 +127,24 @@ def test_a_row_without_a_finite_output_is_refused_by_its_number() -> None:
     features = torch.tensor([[0.5, 0.5], [1e300, 0.5]], dtype=torch.float64)
     with pytest.raises(DataError, match="row 2 gives no finite output"):
         trained.predict(features)
+
+
+def test_a_frame_is_predicted_and_measured_as_its_file_is(tmp_path: Path) -> None:
+    """In another order of columns, with more of them, and with categories that training had not."""
+    frame = polars.DataFrame(
+        {"a": [0.5, 1.5, 2.5, 3.5] * 10, "town": ["Bern", "Chur", "Genf", "Chur"] * 10, "t": ["x", "y", "x", "y"] * 10}
+    )
+    trained = train(None, frame, target="t", loss="mse", epochs=5, rounds=2, test_fraction=0).trained
+    new = frame.select("t", other=polars.lit(1), town="town", a="a")[::-1]
+    new.write_csv(tmp_path / "new.csv")
+    few = new.filter(polars.col("town") != "Bern")
+    expected = dict(zip(frame.iter_rows(), trained.predict(frame), strict=True))
+    for data in new, tmp_path / "new.csv", str(tmp_path / "new.csv"):
+        assert trained.predict(data) == [expected[a, town, t] for t, _, town, a in new.iter_rows()]
+        assert trained.evaluate(data) == trained.evaluate(new)
+    assert trained.predict(few) == [expected[a, town, t] for t, _, town, a in few.iter_rows()]
+    assert trained.predict(new.drop("t")) == trained.predict(new)
+    with pytest.raises(DataError, match="lacks 'town'"):
+        trained.predict(new.drop("town"))
+    with pytest.raises(RequestError, match=r"data must be a dataset, .*got dict"):
+        trained.predict({"a": [1.0]})

@@ -15,7 +15,7 @@ from minidl_core.nn.member_by_member import for_rounds
 from minidl_core.optim import Optimizer
 from minidl_core.training.diagnosis.illness import DEAD, Illness, told_of_layer, told_of_loss
 from minidl_core.training.diagnosis.look import Double
-from minidl_core.training.diagnosis.signs import LEARNED, Sign, confirmed, signs_of_layers, signs_of_loss, why_diverged
+from minidl_core.training.diagnosis.signs import Sign, confirmed, signs_of_layers, signs_of_loss, why_diverged
 from minidl_core.training.gradients import Gradients
 from minidl_core.training.threads import threads_for, use_threads
 from minidl_core.training.trained_model import TrainedModel
@@ -102,8 +102,8 @@ class Diagnosis:
         try:
             now = _numbers(self._double.forward(self._sample))
             self._double.backward()
-            learned = [after < LEARNED * before for before, after in zip(self._first, now, strict=True)]
-            of_layers = list(signs_of_layers(self._double, learned))
+            fallen = [after / before if before else 1.0 for before, after in zip(self._first, now, strict=True)]
+            of_layers = list(signs_of_layers(self._double, fallen))
             if any(sign.illness is DEAD and self._is_well[sign.round] for sign in of_layers):
                 self._double.forward(self._trained.sample(self._prepared, MORE_ROWS))
                 of_layers = confirmed(of_layers, self._double)

@@ -41,7 +41,7 @@ DEAD = Illness(
     passes=False,
 )
 SATURATED = Illness(
-    "{layer} is saturated: it lets {number} of the gradient through",
+    "{layer} is saturated: hardly any gradient passes {number} of its outputs",
     "try smaller first weights (init=xavier_uniform) before it, or a smaller learning rate",
 )
 VANISHING = Illness(
@@ -56,7 +56,7 @@ EXPLODING = Illness(
 )
 STUCK = Illness(
     "the loss has not moved from what it was with the first weights, {number}",
-    "try a greater learning rate",
+    "try a greater learning rate, or other features, if these say nothing of the target",
     least_epochs=8,
 )
 RISEN = Illness("the loss is {number} times that of the first weights", "try a smaller learning rate, or a clip_norm")

@@ -16,6 +16,8 @@ from minidl_core.nn.member_by_member import MemberByMember
 from minidl_core.nn.saved import forget_saved, saved_names
 
 _NOTHING = torch.empty(0)
+HARDLY = 1e-3
+"""Of a gradient. A sigmoid lets a quarter through at most, and so little where its input is beyond 7."""
 
 
 class Passage:
@@ -41,6 +43,11 @@ class Passage:
         """What -x would let through of the same gradient; what there is to ask last."""
         self._forward(-self.x)
         return self._backward(self.dy)
+
+    @property
+    def is_closed(self) -> Tensor:
+        """1 where hardly any of the gradient passes, else 0."""
+        return ((self.dx.abs() <= HARDLY * self.dy.abs()) & (self.dy != 0)).to(self.dy)
 
     @property
     def is_above(self) -> Tensor:

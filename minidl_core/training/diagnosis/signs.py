@@ -36,6 +36,9 @@ SHUT = 1e-4
 """The part of a gradient that at most passes a layer that is dead or saturated. A sigmoid at its steepest lets a
 quarter through. In trainings that went well in the end it was a hundredth at least, in their first epochs six times
 this part."""
+MOSTLY, HALF = 0.85, 0.5
+"""The part of a layer's outputs that hardly any gradient passes, where the loss has not fallen to such a part. In a
+network that is well some units are shut for some rows, and most for most rows only where they are to stay."""
 SOME = 0.9999
 """The root of the part of outputs that are not exactly 0, where some are; 1, but for rounding, where none is."""
 VANISHED, EXPLODED = 1e-6, 1e6
@@ -61,8 +64,8 @@ class Sign(NamedTuple):
     number: str
 
 
-def signs_of_layers(double: Double, learned: list[bool]) -> Iterator[Sign]:
-    """What ails layers, after a pass: one of each round. Of rounds that have learned only that a layer is dead."""
+def signs_of_layers(double: Double, fallen: list[float]) -> Iterator[Sign]:
+    """What ails layers, after a pass: one of each round, whose loss is such a part of that of its first weights."""
     with_parameters, without = [], []
     for place, passages in double.passages.items():
         if passages[0].has_parameters:
@@ -71,14 +74,18 @@ def signs_of_layers(double: Double, learned: list[bool]) -> Iterator[Sign]:
             without.append(place)
     dy = double.sizes("dy", with_parameters + without)
     passing = _shares(double.sizes("dx", without), dy)
-    shut = _Shut.of(double, [place for place in without if min(passing[place]) <= SHUT], dy)
-    for r, has_learned in enumerate(learned):
+    closed = {place: [root**2 for root in roots] for place, roots in double.sizes("is_closed", without).items()}
+    suspects = [place for place in without if min(passing[place]) <= SHUT or max(closed[place]) >= MOSTLY]
+    shut = _Shut.of(double, suspects, dy)
+    for r, part in enumerate(fallen):
+        # What has halved its loss learns, through whatever is open still.
+        is_shut = {p: passing[p][r] <= SHUT or (closed[p][r] >= MOSTLY and part > HALF) for p in suspects}
         # Of several the last, which the gradient comes to first.
-        closed = [(place, illness) for place in shut.places if (illness := shut.illness(place, r, passing[place][r]))]
-        if closed and (closed[-1][1] is DEAD or not has_learned):
-            place, illness = closed[-1]
-            yield Sign(illness, place, r, f"{100 * passing[place][r]:.1g} %")
-        elif not has_learned and all(passing[place][r] > SHUT for place in shut.places):
+        found = [(p, illness) for p in suspects if is_shut[p] and (illness := shut.illness(p, r))]
+        if found and (found[-1][1] is DEAD or part >= LEARNED):
+            place, illness = found[-1]
+            yield Sign(illness, place, r, f"{math.floor(100 * closed[place][r])} %")
+        elif part >= LEARNED and not any(is_shut.values()):
             yield from _of_depth(r, {place: dy[place][r] for place in with_parameters})
 
 
@@ -102,11 +109,11 @@ class _Shut(NamedTuple):
         x, is_above = double.sizes("x", places), double.sizes("is_above", places)
         return cls(places, x, is_above, _shares(double.sizes("mirrored_dx", places), dy))
 
-    def illness(self, place: str, r: int, passing: float) -> Illness | None:
-        """What a layer has in a round, where this part of the gradient passes it."""
-        if passing > SHUT or self.x[place][r] == 0:
+    def illness(self, place: str, r: int) -> Illness | None:
+        """What a layer has in a round that it is shut in."""
+        if self.x[place][r] == 0:
             return None
-        is_above, one_sided = self.is_above[place][r], self.mirrored[place][r] > SHUT
+        is_above, one_sided = self.is_above[place][r], self.mirrored[place][r] > HALF
         if is_above < SOME and one_sided:  # a relu some of whose units are always zero may be right
             return DEAD if is_above == 0 else None
         return SATURATED
