@@ -223,8 +223,8 @@ class Frame:
             if dates is None and 2 * self.text(name).cast(pl.Float64, strict=False).null_count() > len(cells):
                 row = int(read[0].is_null().arg_true()[0])
                 raise DataError(
-                    f"{self.cell(row, name)}: '{cells[row][:40]}' is no number and no date of the shape of the others; "
-                    "write all of them as 2024-12-31, or as 2024-12-31T23:59:59"
+                    f"{self.cell(row, name)}: '{cells[row][:40]}' is no number, and no date that is read or is of the "
+                    "shape of the others; write all of them as 2024-12-31, or as 2024-12-31T23:59:59"
                 )
             cells = cells if dates is None else dates
         if cells.dtype.is_temporal():
