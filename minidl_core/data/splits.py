@@ -43,10 +43,10 @@ class Splitting:
             fraction = getattr(self, f"{purpose}_fraction")
             if not isinstance(fraction, int | float) or not 0 <= fraction < 1:
                 raise RequestError(f"the {purpose} fraction must be at least 0 and less than 1, got {fraction!r}")
-        if self.folds is not None and (self.folds < 2 or self.by in ("part", "time")):
-            raise RequestError(
-                f"folds must be at least 2, of rows split by chance or by group; got {self.folds}, by {self.by}"
-            )
+        if self.folds is not None and self.folds < 2:
+            raise RequestError(f"folds must be at least 2, got {self.folds}")
+        if self.folds is not None and self.by in ("part", "time"):
+            raise RequestError(f"folds part rows by chance or by group, and not by {self.by}; leave one of them out")
         if self.folds is not None and not self.resplit:
             raise RequestError("each fold is a split of its own; leave no-resplit out, or the folds")
 
