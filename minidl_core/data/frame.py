@@ -92,7 +92,7 @@ class Frame:
             whole = cells.cast(pl.Int64, strict=False)
             if bool((whole == cells).all()):
                 return whole.cast(pl.String)
-        return cells.cast(pl.String, strict=False).str.strip_chars().str.replace(r"^([+-]?\d+)\.0+$", "$1")
+        return cells.cast(pl.String, strict=False).str.strip_chars().str.replace(r"^([+-]?[0-9]+)\.0+$", "$1")
 
     def as_csv(self, more: dict[str, Sequence[object]]) -> str:
         """The rows, with more columns behind theirs. Raises DataError for cells that are no values."""
