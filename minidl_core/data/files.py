@@ -15,10 +15,10 @@ import polars as pl
 from minidl_core.data.columns import require_different
 from minidl_core.data.comma_separated import read_text
 from minidl_core.data.frame import Frame
+from minidl_core.data.reading import STANDARD_INPUT
 from minidl_core.errors import DataError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
-STANDARD_INPUT = "-"
 
 
 def read_frame(path: str, texts: Collection[str] | None = None) -> Frame:

@@ -44,7 +44,7 @@ def read_table(frame: Frame, reading: Reading) -> Table:
         _require_complete(frame, name)
     weight, frame = _weight(frame, reading.weight)
     is_value = len(targets) > 1 or (reading.task or _task(frame, targets[0])) == "regression"
-    classes = None if is_value else _classes(frame, names[0])
+    classes = None if is_value else _classes(frame, targets[0])
     return Table(
         _stacked(frame, columns),
         _values(frame, names) if classes is None else _labels(frame, names[0], classes),
@@ -251,11 +251,11 @@ def _task(frame: Frame, target: Column) -> str:
     return "classification" if numbers.str.contains(r"^[+-]?[0-9]+$").all() else "regression"
 
 
-def _classes(frame: Frame, name: str) -> tuple[str, ...]:
+def _classes(frame: Frame, target: Column) -> tuple[str, ...]:
     """The different labels. Raises DataError where there is one alone."""
-    texts = frame.text(name)
+    name, texts = target.name, frame.text(target.name)
     classes = ordered(texts.unique().to_list())
-    if _target(frame, name).kind == "category" and names_rows(len(classes), len(texts)):
+    if target.kind == "category" and names_rows(len(classes), len(texts)):
         raise DataError(
             f"'{frame.name}': column '{name}' has {len(classes)} different texts in {len(texts)} rows, so many that "
             "they name rows and not classes; another column is meant perhaps"

@@ -11,6 +11,8 @@ from minidl_core.errors import RequestError, require
 
 Task = Literal["classification", "regression"]
 TASKS: tuple[Task, ...] = ("classification", "regression")
+STANDARD_INPUT = "-"
+"""The path that stands for it."""
 MISSING = ("median", "mean", "most_frequent", "drop")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from minidl_core.data.columns import Column
 from minidl_core.data.mapped import MappedTable, map_reading, map_table_like
-from minidl_core.data.reading import Reading, Task
+from minidl_core.data.reading import STANDARD_INPUT, Reading, Task
 from minidl_core.data.table import Table
 from minidl_core.data.toy import Dataset
 from minidl_core.errors import DataError, RequestError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".npz", ".npy")
 """Of the files that are read."""
-STANDARD_INPUT = "-"
 
 
 def is_mapped(path: str) -> bool:

@@ -29,7 +29,7 @@ from minidl_core.training.diagnosis import Diagnosis
 from minidl_core.training.early_stopping import EarlyStopping
 from minidl_core.training.gradients import Gradients
 from minidl_core.training.loop import fit
-from minidl_core.training.round_data import Wishes, round_data, the_key
+from minidl_core.training.round_data import SplitRequest, round_data, split_key
 from minidl_core.training.run import Run, RunHooks
 from minidl_core.training.statistics import Figure
 from minidl_core.training.trained_model import TrainedModel
@@ -179,11 +179,13 @@ def train(
     gradients = Gradients(clip_norm, l1, l2)
     if updates.steps:
         raise RequestError(f"{updates} has taken {updates.steps} steps before; give a new one, or its spec")
-    key_is, key = the_key(split=split, group=group, time=time)
+    key_is, key = split_key(split=split, group=group, time=time)
     data_of_rounds = round_data(
         data,
         Reading(target, task, features, drop, categorical, missing, weight, key, key_is),
-        Wishes(test, test_fraction, validation, validation_fraction, folds, resplit, is_stopped=patience is not None),
+        SplitRequest(
+            test, test_fraction, validation, validation_fraction, folds, resplit, is_stopped=patience is not None
+        ),
         seeds,
     )
     trained = untrained(

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from minidl_core.data import Dataset, MappedTable, Table, open_data
-from minidl_core.data.reading import Reading
+from minidl_core.data.reading import STANDARD_INPUT, Reading
 from minidl_core.data.rounds import RoundData, draw, split
-from minidl_core.data.source import STANDARD_INPUT, open_table, open_table_like
+from minidl_core.data.source import open_table, open_table_like
 from minidl_core.data.splits import PARTS, By, Splitting
 from minidl_core.errors import RequestError
 
@@ -18,7 +18,7 @@ TEST_FRACTION = VALIDATION_FRACTION = 0.2
 
 
 @dataclass(frozen=True)
-class Wishes:
+class SplitRequest:
     """What is to become of the rows; see `train`."""
 
     test: Any = None
@@ -31,7 +31,7 @@ class Wishes:
     """Whether rounds stop by what is held out for validation."""
 
     def splitting(self, by: By) -> Splitting:
-        """What the wishes mean for a table. Raises RequestError for those that exclude each other."""
+        """What the request means for a table. Raises RequestError for parts that exclude each other."""
         named = [name for name in ("test", "test_fraction", "folds") if getattr(self, name) is not None]
         named += ["split"] if by == "part" else []
         if len(named) > 1:
@@ -47,7 +47,7 @@ class Wishes:
         return Splitting(0.0 if self.test is not None else held_out, validated, by, self.folds, self.resplit)
 
 
-def the_key(**columns: str | None) -> tuple[By, str | None]:
+def split_key(**columns: str | None) -> tuple[By, str | None]:
     """What the column is that rows are split by, `split`, `group` or `time`, and its name; None where none is given."""
     given = [name for name, column in columns.items() if column is not None]
     if len(given) > 1:
@@ -58,17 +58,17 @@ def the_key(**columns: str | None) -> tuple[By, str | None]:
     return kinds[given[0]], columns[given[0]]
 
 
-def round_data(data: Any, reading: Reading, wishes: Wishes, seeds: Sequence[int]) -> RoundData:
+def round_data(data: Any, reading: Reading, request: SplitRequest, seeds: Sequence[int]) -> RoundData:
     """The training, the validation and the test part of each round. For `data` see `train`."""
-    if sum(isinstance(one, str) and one == STANDARD_INPUT for one in (data, wishes.test, wishes.validation)) > 1:
+    if sum(isinstance(one, str) and one == STANDARD_INPUT for one in (data, request.test, request.validation)) > 1:
         raise RequestError("standard input can be read once; save one of the tables in a file")
     source = _opened(data, reading)
     if isinstance(source, Dataset):
-        return _drawn(source, wishes, seeds)
-    splitting = wishes.splitting(reading.key_is)
-    if splitting.by == "part" and wishes.validation_fraction is not None and _says_validation(source):
+        return _drawn(source, request, seeds)
+    splitting = request.splitting(reading.key_is)
+    if splitting.by == "part" and request.validation_fraction is not None and _says_validation(source):
         raise RequestError("the split column says what is for validation; leave the validation fraction out")
-    validation, test = (_like(other, source, reading) for other in (wishes.validation, wishes.test))
+    validation, test = (_like(other, source, reading) for other in (request.validation, request.test))
     if isinstance(validation, MappedTable):
         raise RequestError(
             "validation data cannot be a .npy file, which is read in blocks; save it as .parquet or .csv"
@@ -100,17 +100,17 @@ def _opened(data: Any, reading: Reading) -> Dataset | Table | MappedTable:
     return data
 
 
-def _drawn(dataset: Dataset, wishes: Wishes, seeds: Sequence[int]) -> RoundData:
+def _drawn(dataset: Dataset, request: SplitRequest, seeds: Sequence[int]) -> RoundData:
     """The samples of a dataset."""
-    if wishes.validation_fraction or any(
-        given is not None for given in (wishes.test, wishes.test_fraction, wishes.validation, wishes.folds)
+    if request.validation_fraction or any(
+        given is not None for given in (request.test, request.test_fraction, request.validation, request.folds)
     ):
         raise RequestError(
             "a dataset draws its own samples; leave folds, test and validation data, and their fractions out (0 for "
             "validation may stay)"
         )
-    draws_validation = wishes.is_stopped and wishes.validation_fraction is None
-    return draw(dataset, seeds if wishes.resplit else seeds[:1], draws_validation)
+    draws_validation = request.is_stopped and request.validation_fraction is None
+    return draw(dataset, seeds if request.resplit else seeds[:1], draws_validation)
 
 
 def _like(data: Any, table: Table | MappedTable, reading: Reading) -> Table | MappedTable | None:
