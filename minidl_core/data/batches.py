@@ -26,6 +26,14 @@ class Block(NamedTuple):
     batches: Sequence[Tensor]
     """The rows' numbers of the batches of each size, `[batches, *rounds, size]`, int64, where the features are."""
 
+    def after(self, done: int) -> Block:
+        """The block without so many of its batches."""
+        left = []
+        for batches in self.batches:
+            left.append(batches[done:])
+            done = max(0, done - len(batches))
+        return self._replace(batches=[batches for batches in left if len(batches)])
+
 
 class Batches:
     """The batches of an epoch: `for input, target in batches.epoch(0)`.
@@ -78,11 +86,21 @@ class Batches:
             order = torch.cat([order, torch.randperm(rows, generator=random)])
         return order[: self.rows]
 
-    def blocks(self, epoch: int) -> Iterator[Block]:
+    def blocks(self, epoch: int, done: int = 0) -> Iterator[Block]:
         """The batches of an epoch, with the rows that they are taken from: one block where all rows are in memory.
 
         Every block but the last has a multiple of `batch_size` rows a round, so only an epoch's last batch is smaller.
+
+        Args:
+            done: so many batches are left out.
         """
+        for block in self._blocks(epoch):
+            batches = sum(map(len, block.batches))
+            if done < batches:
+                yield block.after(done)
+            done = max(0, done - batches)
+
+    def _blocks(self, epoch: int) -> Iterator[Block]:
         if isinstance(self.examples, Examples):
             yield self._block(self.examples, self.order(epoch))
             return

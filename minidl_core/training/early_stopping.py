@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from minidl_core.errors import require
 from minidl_core.nn import Module
+from minidl_core.training.checkpoint.state import State
 from minidl_core.training.stopped import learned_by_layers
 
 
@@ -64,6 +67,37 @@ class EarlyStopping:
         self._values[had_one] = self._best[had_one]
         for place, name, rows in learned_by_layers(self._model, had_one):
             place[name][rows] = self._kept(place, name)[rows]
+
+    @contextmanager
+    def best(self) -> Iterator[None]:
+        """Let each round have what it had learned after its best epoch for a while."""
+        everything = torch.ones_like(self.stopped)
+        learned = [(place, name, place[name].clone()) for place, name, _ in learned_by_layers(self._model, everything)]
+        values = self._values.clone()
+        self.restore()
+        try:
+            yield
+        finally:
+            self._values.copy_(values)
+            for place, name, tensor in learned:
+                place[name].copy_(tensor)
+
+    def state(self) -> State:
+        paths = {id(vars(layer)): path for path, layer in self._model.layers_within().items()}
+        layers = {f"layers.{paths[place]}.{name}": tensor for (place, name), tensor in self._layers.items()}
+        own = {"best": self._best, "least": self.least, "epochs": self.epochs, "stopped": self.stopped}
+        return State({**own, **layers}, {})
+
+    def resume(self, state: State) -> None:
+        tensors = dict(state.tensors)
+        self._best.copy_(tensors.pop("best"))
+        self.least, self.epochs, self.stopped = (
+            tensors.pop(name).to(self._values.device) for name in ("least", "epochs", "stopped")
+        )
+        places = {path: vars(layer) for path, layer in self._model.layers_within().items()}
+        for full_name, tensor in tensors.items():
+            path, _, name = full_name.removeprefix("layers.").rpartition(".")
+            self._kept(places[path], name).copy_(tensor)
 
     def _kept(self, place: dict[str, Any], name: str) -> Tensor:
         return self._layers.setdefault((id(place), name), place[name].clone())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -21,6 +21,11 @@ from minidl_core.optim import Optimizer
 from minidl_core.schedules import Schedule
 from minidl_core.training.after_epoch import AfterEpoch, OnEpoch
 from minidl_core.training.capture import CapturedStep
+from minidl_core.training.checkpoint import Keeper
+from minidl_core.training.checkpoint.checkpoints import Checkpoints
+from minidl_core.training.checkpoint.course import Course
+from minidl_core.training.checkpoint.random_numbers import RandomNumbers
+from minidl_core.training.checkpoint.state import Remembering
 from minidl_core.training.diagnosis import Diagnosis
 from minidl_core.training.early_stopping import EarlyStopping
 from minidl_core.training.gradients import Gradients
@@ -47,6 +52,8 @@ def fit(
     diagnosis: Diagnosis | None = None,
     on_epoch: OnEpoch | None = None,
     stop: Callable[[], bool] = lambda: False,
+    keeper: Keeper | None = None,
+    remembering: Mapping[str, Remembering] | None = None,
 ) -> Tensor:
     """Train a model in place, and return the loss of each epoch, `[epochs, *rounds]`.
 
@@ -68,6 +75,12 @@ def fit(
         on_epoch: called after each epoch. Rounds for which it returns True no longer change, in weights, optimizer
             state and loss; when all have stopped the training ends.
         stop: asked after each step; True ends the training there.
+        keeper: keeps checkpoints, and has the one to go on from: the training is then, bit for bit, the one that it
+            was made of, where that was of the same arguments.
+        remembering: whoever else remembers something that belongs into a checkpoint, by name.
+
+    Layers draw random numbers from generators that are seeded with the first round's seed, and are in the end as they
+    were before.
 
     Raises:
         ShapeError: for features and targets that do not fit, and a loss that is not one number a round.
@@ -81,51 +94,82 @@ def fit(
     encoded = examples.each(lambda part: _encoded(part, model, loss))
     batches = Batches(encoded, batch_size, seeds, parameters.rounds)
     share = batches.shares().to(parameters.values)
-    last_good, losses = parameters.values.clone(), parameters.values.new_empty(len(batches), *parameters.rounds)
-    history: list[Tensor] = []
     # A weight is multiplied and added once for each row.
     operations = 2 * parameters.values.numel() * min(batch_size, batches.rows)
+    course, random_numbers = Course(parameters, len(batches)), RandomNumbers(parameters.values.device)
     rate = ScheduledRate(optimizer, parameters, schedule, epochs, len(batches))
     after_epoch = AfterEpoch(rate, early_stopping, watched, on_epoch)
     stop_after_step = rate.after_steps(stop)
     if early_stopping is not None:
         early_stopping.begin(in_rounds)
-    with use_threads(threads_for(operations) if threads is None else threads), rate:
+    with (
+        use_threads(threads_for(operations) if threads is None else threads),
+        random_numbers.seeded(seeds[0]),
+        rate,
+    ):
         step = CapturedStep(in_rounds, loss, optimizer, gradients, threads=torch.get_num_threads(), capture=capture)
         stopped_rounds = StoppedRounds(in_rounds, optimizer)
-        for epoch in range(epochs):
-            rate.begin_epoch(epoch)
-            last_good.copy_(parameters.values)
-            done, stopped = 0, False
-            for block in batches.blocks(epoch):
-                taken, stopped = step.run(block, losses[done:], stop_after_step)
-                done += taken
-                if stopped:
-                    break
-            stopped_rounds.set_back(losses[:done])
-            if error := _diverged(losses[:done], parameters.values, epoch, len(batches), seeds, early_stopping):
-                step.give_back()
-                error.history = _stacked(history, parameters)
-                parameters.values.copy_(last_good)
-                if early_stopping is not None:
-                    early_stopping.restore()
-                raise error
-            if done < len(batches):
+        checkpoints = Checkpoints(
+            keeper,
+            model,
+            step,
+            course,
+            rate.schedule,
+            early_stopping,
+            stopped_rounds,
+            random_numbers,
+            remembering or {},
+        )
+        rate.begin_epoch(0)
+        checkpoints.go_on(batches)
+        for epoch in range(course.epochs, epochs):
+            if stopped_rounds.are_all:
                 break
-            history.append(share @ losses)
+            rate.begin_epoch(epoch, course.done)
+            course.epoch_begins()
+            stopped = _take_steps(step, batches, course, stop_after_step)
+            losses = course.losses[: course.done]
+            stopped_rounds.set_back(losses)
+            if error := _diverged(losses, parameters.values, epoch, len(batches), seeds, early_stopping):
+                step.give_back()
+                course.set_back()
+                raise _with_the_rest(error, course, early_stopping)
+            if course.done < len(batches):
+                break
+            mean_losses = course.epoch_ended(share)
             if diagnosis is not None:
                 diagnosis.epoch_ended(epoch + 1)
             if after_epoch.is_anything:
                 step.give_back()
-                after_epoch(epoch + 1, history[-1], stopped_rounds)
+                after_epoch(epoch + 1, mean_losses, stopped_rounds)
                 _take_over(model, in_rounds)
                 step.refresh()
-            if stopped or stop() or stopped_rounds.are_all:
+            if stopped or stop():
                 break
+            checkpoints.epoch_ended(epoch + 1)
         step.give_back()
+        checkpoints.keep()
     if early_stopping is not None:
         early_stopping.restore()
-    return _stacked(history, parameters)
+    return course.history
+
+
+def _with_the_rest(error: DivergedError, course: Course, early_stopping: EarlyStopping | None) -> DivergedError:
+    """The error, with what there was before it, and the model as it is kept."""
+    error.history = course.history
+    if early_stopping is not None:
+        early_stopping.restore()
+    return error
+
+
+def _take_steps(step: CapturedStep, batches: Batches, course: Course, stop: Callable[[], bool]) -> bool:
+    """The steps of an epoch that are not done yet, until `stop()`; whether it was stopped."""
+    for block in batches.blocks(course.epochs, course.done):
+        taken, is_stopped = step.run(block, course.losses[course.done :], stop)
+        course.done += taken
+        if is_stopped:
+            return True
+    return False
 
 
 def _require_lr(optimizer: Optimizer, parameters: FlatParameters) -> None:
@@ -152,11 +196,6 @@ def _encoded(examples: Examples, model: Module, loss: Loss) -> Examples:
         return examples
     [outputs] = model.output_shape(tuple(features.shape[-1:]))
     return replace(examples, target=loss.encode(target, outputs, features.dtype))
-
-
-def _stacked(history: list[Tensor], parameters: FlatParameters) -> Tensor:
-    """The losses of the epochs done, `[epochs, *rounds]`."""
-    return torch.stack(history) if history else parameters.values.new_zeros(0, *parameters.rounds)
 
 
 def _diverged(

@@ -52,9 +52,9 @@ class ScheduledRate:
         if self.schedule is not None:
             self._optimizer.lr = self._own
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Set the rate of an epoch's first step; epochs count from 0."""
-        self._step = epoch * self._steps
+    def begin_epoch(self, epoch: int, done: int = 0) -> None:
+        """Set the rate of an epoch's next step, where so many of its steps are done; epochs count from 0."""
+        self._step = epoch * self._steps + done
         self._set()
 
     def after_steps(self, stop: Callable[[], bool]) -> Callable[[], bool]:

@@ -13,6 +13,7 @@ from minidl_core.nn import Module
 from minidl_core.nn.member_by_member import MemberByMember
 from minidl_core.nn.saved import saved_names
 from minidl_core.optim import Optimizer
+from minidl_core.training.checkpoint.state import State
 
 Learned = tuple[dict[str, Any], str, Any]
 """A place, the name of a tensor there, and which of its rows are those of some rounds."""
@@ -60,6 +61,14 @@ class StoppedRounds:
             losses[..., where] = self._losses[where]
             for place, name, rows, kept in self._kept:
                 place[name][rows] = kept
+
+    def state(self) -> State:
+        return State({"rounds": self.rounds, **({"losses": self._losses} if self._any else {})}, {})
+
+    def resume(self, state: State) -> None:
+        """Stop the rounds that were stopped, where all that they have learned is there again."""
+        if "losses" in state.tensors:
+            self.stop(state.tensors["rounds"], state.tensors["losses"].to(self._model.parameters.values.device))
 
     def _asked(self, asked: Any) -> Tensor:
         expected = f"True or False, or one of them for each round, {list(self.rounds.shape)}; or None"

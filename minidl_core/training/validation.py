@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from minidl_core.data.rounds import Examples
 from minidl_core.metrics import Metric
+from minidl_core.training.checkpoint.state import State
 from minidl_core.training.statistics import Figure
 from minidl_core.training.trained_model import TrainedModel
 
@@ -36,6 +38,12 @@ class Validation:
         self._output = self._trained.outputs(self._prepared.features)
         self.losses.append(self._trained.loss_of(self._output, self._prepared))
         return self.loss
+
+    def state(self) -> State:
+        return State({"losses": torch.stack(self.losses)} if self.losses else {}, {})
+
+    def resume(self, state: State) -> None:
+        self.losses = [*state.tensors["losses"].to(self._prepared.features.device)] if state.tensors else []
 
     def figure(self) -> Figure:
         """The metric after the last epoch, over rounds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -87,6 +88,29 @@ class Phase:
         """Let components have what a replay made in their place; to be called before others have a turn."""
         for attribute in self._results if self._is_replayed else []:
             attribute.place[attribute.name] = attribute.tensor.clone()
+
+    @property
+    def stage(self) -> list[Any]:
+        """How far it has come: what the next run is, how many checks have failed, and what is in the way."""
+        nexts = {"first": self._first, "record": self._record, "check": self._check, "plain": self._plainly}
+        name = next((name for name, method in nexts.items() if self.run == method), "settled")
+        return [name, self._tries, self.obstacle]
+
+    def reach(self, stage: Sequence[Any], rehearse: Callable[[], object]) -> None:
+        """Come as far as another one did, by calling `rehearse`, which runs this, as often as it takes.
+
+        What the runs compute is of no use; but all is there then that is made at the first use.
+        """
+        name, tries, obstacle = stage
+        if name == "first":
+            return
+        rehearse()
+        if name == "plain":
+            self._go_on_plainly(obstacle)
+        while self.stage[0] not in (name, "plain", "settled"):
+            rehearse()
+        if name == "check":
+            self._tries = tries
 
     def _first(self) -> None:
         self._is_replayed = False

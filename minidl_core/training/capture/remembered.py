@@ -58,7 +58,7 @@ class Remembered:
             for name in place:
                 if name in saved_names(type(component)) or isinstance(place[name], Tensor):
                     continue
-                if name not in before or isinstance(before[name], Tensor) or not _same(contents[name], present[name]):
+                if name not in before or isinstance(before[name], Tensor) or not is_same(contents[name], present[name]):
                     return f"{component} changes its '{name}' in Python"
         return None
 
@@ -96,7 +96,7 @@ class Settings:
         ]
 
     def differ_from(self, other: Settings) -> bool:
-        return not _same(self._found, other._found)
+        return not is_same(self._found, other._found)
 
 
 def _contents_of(components: Iterable[Component]) -> list[tuple[Component, dict[str, Any], dict[str, Any]]]:
@@ -108,22 +108,22 @@ def _contents_of(components: Iterable[Component]) -> list[tuple[Component, dict[
             places.append((component, component.state))
     known = {id(one) for pair in places for one in pair}
     return [
-        (component, place, {name: _contents(value, known) for name, value in place.items()})
+        (component, place, {name: contents_of_value(value, known) for name, value in place.items()})
         for component, place in places
     ]
 
 
-def _contents(value: Any, known: Collection[int], depth: int = 6) -> Any:
+def contents_of_value(value: Any, known: Collection[int] = (), depth: int = 6) -> Any:
     """All that is within a value, in a form that does not change with it; tensors and known objects as they are."""
     if id(value) in known or not depth:
         return value
     if isinstance(value, Mapping):
-        return {key: _contents(one, known, depth - 1) for key, one in value.items()}
+        return {key: contents_of_value(one, known, depth - 1) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_contents(one, known, depth - 1) for one in value]
+        return [contents_of_value(one, known, depth - 1) for one in value]
     if isinstance(value, Component):
         kept = saved_names(type(value))
-        return {name: _contents(one, known, depth - 1) for name, one in vars(value).items() if name not in kept}
+        return {name: contents_of_value(one, known, depth - 1) for name, one in vars(value).items() if name not in kept}
     if isinstance(value, np.ndarray):
         return value.copy()
     if isinstance(value, random.Random):
@@ -133,16 +133,16 @@ def _contents(value: Any, known: Collection[int], depth: int = 6) -> Any:
     return value
 
 
-def _same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any) -> bool:
     """Whether two contents are the same; tensors and unknown objects where they are one."""
     if one is other:
         return True
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(is_same, one, other))
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other)
     return isinstance(one, (int, float, complex, str, bytes)) and one == other

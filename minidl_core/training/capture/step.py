@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -68,10 +70,8 @@ class CapturedStep:
             losses: `[batches, *rounds]`, where the loss of each step is written.
         """
         in_numpy = self._is_in_numpy(block)
-        features, target, means = (
-            array_of(tensor) if in_numpy else tensor for tensor in (block.features, block.target, losses)
-        )
-        weight = block.weight if block.weight is None or not in_numpy else array_of(block.weight)
+        features, target, weight = self._rows_of(block)
+        means = array_of(losses) if in_numpy else losses
         done = 0
         try:
             with np.errstate(all="ignore"):
@@ -99,6 +99,14 @@ class CapturedStep:
                 self._said.add(phase.obstacle)
                 log.warning("a training step is not captured, and runs more slowly: %s", phase.obstacle)
 
+    def _rows_of(self, block: Block) -> tuple[Any, Any, Any]:
+        """The features, the targets and the weights of a block, as they are gathered from."""
+        rows: tuple[Tensor | None, ...] = (block.features, block.target, block.weight)
+        features, target, weight = (
+            array_of(one) if one is not None and self._is_in_numpy(block) else one for one in rows
+        )
+        return features, target, weight
+
     def _is_in_numpy(self, block: Block) -> bool:
         """Whether rows are gathered by NumPy, which has not all types."""
         return (
@@ -116,6 +124,33 @@ class CapturedStep:
         """Take note of what others have done to components since the last step."""
         for phase in self.phases():
             phase.refresh()
+
+    @property
+    def stages(self) -> dict[str, Any]:
+        """How far the update, and what comes before it for batches of each shape, have come: for `reach`."""
+        return {
+            "update": self.update.stage,
+            "gradients": [[list(shape), phase.stage] for shape, phase in self._of_shape.items()],
+        }
+
+    def reach(self, stages: Mapping[str, Any], block: Block) -> None:
+        """Come as far as another training did, by steps that change all that is learned: it is to be restored then.
+
+        A plain run and a replay differ by rounding, so that a training which goes on must go on with the same.
+        """
+        first = block.batches[0]
+        with np.errstate(all="ignore"):
+            for shape, stage in stages["gradients"]:
+                gradients = self._gradients(tuple(shape), block)
+                parts = itertools.cycle(part[..., : shape[-1]].contiguous() for part in first)
+                gradients.reach(stage, partial(self._rehearse, gradients, block, parts))
+            if stages["gradients"]:
+                self.update.reach(stages["update"], lambda: self.update.run())  # which is another after each run
+
+    def _rehearse(self, gradients: _Gradients, block: Block, batches: Iterator[Tensor]) -> None:
+        rows = next(batches)
+        gradients.take(*self._rows_of(block), array_of(rows) if self._is_in_numpy(block) else rows)
+        gradients.run()
 
     def phases(self) -> list[Phase]:
         """The update, and what comes before it for batches of each size."""

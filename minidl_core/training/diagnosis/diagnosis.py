@@ -13,7 +13,8 @@ from minidl_core.data.rounds import Examples, MappedExamples
 from minidl_core.errors import DivergedError
 from minidl_core.nn.member_by_member import for_rounds
 from minidl_core.optim import Optimizer
-from minidl_core.training.diagnosis.illness import DEAD, Illness, told_of_layer, told_of_loss
+from minidl_core.training.checkpoint.state import State
+from minidl_core.training.diagnosis.illness import DEAD, ILLNESSES, Illness, told_of_layer, told_of_loss
 from minidl_core.training.diagnosis.look import Double
 from minidl_core.training.diagnosis.signs import Sign, confirmed, signs_of_layers, signs_of_loss, why_diverged
 from minidl_core.training.gradients import Gradients
@@ -48,6 +49,7 @@ class Diagnosis:
         self._trained, self._optimizer, self._gradients = trained, optimizer, gradients
         self._prepared = prepared
         self._double: Double | None = None
+        self._is_well: list[bool] = []
         self._looked = 0
         """After how many epochs the last look was taken."""
         self._told: set[tuple[Illness, str | None]] = set()
@@ -73,6 +75,18 @@ class Diagnosis:
         if epochs > self._looked:
             with self._threads():
                 self._look(epochs)
+
+    def state(self) -> State:
+        names = {illness: name for name, illness in ILLNESSES.items()}
+        told = [[names[illness], place] for illness, place in self._told]
+        seen = [[names[illness], place, r] for illness, place, r in self._seen]
+        told, seen = sorted(told, key=str), sorted(seen, key=str)
+        return State({}, {"looked": self._looked, "told": told, "seen": seen, "is_well": self._is_well})
+
+    def resume(self, state: State) -> None:
+        self._looked, self._is_well = state.numbers["looked"], list(state.numbers["is_well"])
+        self._told = {(ILLNESSES[name], place) for name, place in state.numbers["told"]}
+        self._seen = {(ILLNESSES[name], place, r) for name, place, r in state.numbers["seen"]}
 
     def explain(self, error: DivergedError) -> None:
         """Add to the error which layer of the model, as it is kept, is the one to diverge."""

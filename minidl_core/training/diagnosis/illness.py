@@ -68,6 +68,17 @@ THROWN = Illness(
     "one more step would change the weights of {layer} by {number} times their size",
     "try a smaller learning rate, or a clip_norm",
 )
+ILLNESSES = {
+    "dead": DEAD,
+    "saturated": SATURATED,
+    "vanishing": VANISHING,
+    "exploding": EXPLODING,
+    "stuck": STUCK,
+    "risen": RISEN,
+    "overflowing": OVERFLOWING,
+    "thrown": THROWN,
+}
+"""All of them, by name."""
 
 
 def told_of_layer(illness: Illness, number: str, model: Module, place: str, when: str, rounds: str) -> str:
