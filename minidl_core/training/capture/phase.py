@@ -96,11 +96,16 @@ class Phase:
         name = next((name for name, method in nexts.items() if self.run == method), "settled")
         return [name, self._tries, self.obstacle]
 
-    def reach(self, stage: Sequence[Any], rehearse: Callable[[], object]) -> None:
-        """Come as far as another one did, by calling `rehearse`, which runs this, as often as it takes.
+    def reach(self, stage: Sequence[Any], prepare: Callable[[], object] = lambda: None) -> None:
+        """Come as far as another one did, in as many runs as it takes, each after `prepare()`.
 
         What the runs compute is of no use; but all is there then that is made at the first use.
         """
+
+        def rehearse() -> None:
+            prepare()
+            self.run()
+
         name, tries, obstacle = stage
         if name == "first":
             return

@@ -142,15 +142,14 @@ class CapturedStep:
         with np.errstate(all="ignore"):
             for shape, stage in stages["gradients"]:
                 gradients = self._gradients(tuple(shape), block)
-                parts = itertools.cycle(part[..., : shape[-1]].contiguous() for part in first)
-                gradients.reach(stage, partial(self._rehearse, gradients, block, parts))
+                batches = itertools.cycle(part[..., : shape[-1]].contiguous() for part in first)
+                gradients.reach(stage, partial(self._take_next, gradients, block, batches))
             if stages["gradients"]:
-                self.update.reach(stages["update"], lambda: self.update.run())  # which is another after each run
+                self.update.reach(stages["update"])
 
-    def _rehearse(self, gradients: _Gradients, block: Block, batches: Iterator[Tensor]) -> None:
+    def _take_next(self, gradients: _Gradients, block: Block, batches: Iterator[Tensor]) -> None:
         rows = next(batches)
         gradients.take(*self._rows_of(block), array_of(rows) if self._is_in_numpy(block) else rows)
-        gradients.run()
 
     def phases(self) -> list[Phase]:
         """The update, and what comes before it for batches of each size."""

@@ -131,7 +131,7 @@ def trained(
     updates, plan = Optimizer.of(optimizer), Schedule.of(schedule)
     stopping = None if patience is None else EarlyStopping(patience)
 
-    def heard(epoch: int, losses: Tensor, value: Tensor) -> None:
+    def heard(*_: Any) -> None:
         torch.rand(())  # whoever listens may draw too
 
     history = fit(
