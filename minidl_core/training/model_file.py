@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from minidl_core.data.standardization import Standardization
 from minidl_core.errors import MinidlError, ModelFileError, RequestError, ShapeError
 from minidl_core.losses import Loss
 from minidl_core.nn import Sequential
+from minidl_core.persistence.whole_file import write_whole
 from minidl_core.seeding import MAX_ROUNDS
 from minidl_core.spec import build_component, build_model
 from minidl_core.spec.calls import Names
@@ -48,7 +46,7 @@ def save_model(trained: TrainedModel, path: str | Path) -> None:
     """Write a model file. It is written beside its place and moved there when whole, so it is never half there.
 
     Tensors are the model's parameters by name, `[*rounds, *shape]`. Raises ModelFileError where a layer is not
-    registered, since no one could load it, or where the file cannot be written.
+    registered, since no one could load it, and StorageError where the file cannot be written.
     """
     if not isinstance(trained, TrainedModel):
         raise RequestError(f"save_model takes a trained model, train(...).trained, and not a {type(trained).__name__}")
@@ -66,7 +64,7 @@ def save_model(trained: TrainedModel, path: str | Path) -> None:
         "providers": providers_of(trained.model, trained.loss),
     }
     tensors = {name: p.value.contiguous() for name, p in trained.model.named_parameters().items()}
-    _write_whole(Path(path), save(tensors, {"minidl": json.dumps(header)}))
+    write_whole(path, save(tensors, {"minidl": json.dumps(header)}))
 
 
 def load_model(path: str | Path) -> TrainedModel:
@@ -151,19 +149,3 @@ def _model(spec: str, seeds: list[int], tensors: dict[str, torch.Tensor], names:
             )
         parameter.value.copy_(tensors[name])
     return model
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that there is the old one or the new one, never a part."""
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ModelFileError(f"cannot write '{path}': {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
