@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 HEAD = 512
@@ -49,7 +50,7 @@ def _archive(head: bytes) -> str:
 
 def _is_text(head: bytes) -> bool:
     try:
-        text = head[: HEAD - 3].decode()
-    except UnicodeDecodeError as error:
-        text = head[: error.start].decode() if len(head) - error.start < 4 else "\0"
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
     return all(character.isprintable() or character.isspace() for character in text)

@@ -181,7 +181,7 @@ def _require_whole(file: BinaryIO, name: str, what: str) -> tuple[int, int]:
     length = int.from_bytes(head[:8], "little")
     if length > size - 8:
         raise _damaged(name, f"its header is to have {length:,} bytes, and the whole file has {size:,}")
-    if not _DIGITS.stop <= length <= MAX_HEADER:
+    if not _DIGITS.stop - 8 < length <= MAX_HEADER:
         raise _damaged(name, f"its header is to have {length:,} bytes, and may have {MAX_HEADER:,}")
     if not re.fullmatch(rb"[0-9a-f]{64}", head[_DIGITS]):
         raise _damaged(name, "its checksum is none")
