@@ -74,6 +74,10 @@ class ModelFileError(MinidlError):
     """A file that is not a model that this installation can load."""
 
 
+class StorageError(MinidlError):
+    """A file that cannot be written, or a folder that another process writes."""
+
+
 class DivergedError(MinidlError):
     """The loss became NaN or infinite; the model holds the last good weights."""
 

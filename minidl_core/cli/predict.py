@@ -14,6 +14,7 @@ import click
 
 from minidl_core.cli import completion
 from minidl_core.errors import DataError, RequestError
+from minidl_core.persistence.whole_file import write_new
 
 if TYPE_CHECKING:
     from minidl_core.training import TrainedModel
@@ -38,21 +39,7 @@ def predict(model: str, data: str, output: str | None) -> None:
     if output is None:
         sys.stdout.writelines(chain([first], parts))
         return
-    path = Path(output)
-    try:
-        file = path.open("x", encoding="utf-8", newline="")
-    except FileExistsError:
-        raise RequestError(f"'{output}' exists, and nothing is overwritten; give a new file") from None
-    except OSError as error:
-        raise DataError(f"cannot write '{output}': {error.strerror or error}") from None
-    try:
-        with file:
-            file.writelines(chain([first], parts))
-    except BaseException as error:
-        path.unlink()  # a part of the predictions would be taken for all
-        if isinstance(error, OSError):
-            raise DataError(f"cannot write '{output}': {error.strerror or error}") from None
-        raise
+    write_new(output, (part.encode() for part in chain([first], parts)))
 
 
 def _predicted(trained: TrainedModel, data: str) -> Iterator[str]:

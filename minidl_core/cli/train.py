@@ -20,7 +20,7 @@ from minidl_core.cli.main import INTERRUPTED
 from minidl_core.cli.output import json_option, print_json
 from minidl_core.cli.progress import progress
 from minidl_core.cli.training_summary import print_summary, summary
-from minidl_core.errors import DataError, DivergedError, MinidlError, ModelFileError, RequestError
+from minidl_core.errors import DataError, DivergedError, MinidlError, ModelFileError, RequestError, StorageError
 
 if TYPE_CHECKING:
     from minidl_core.data.rounds import RoundData
@@ -106,7 +106,7 @@ def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
             training, problem = _train(data, folder, options, interruption)
             try:
                 save_model(training.trained, folder / FILE_NAME)
-            except ModelFileError as error:
+            except (ModelFileError, StorageError) as error:
                 saved, problem = None, error  # the figures are all that is left of the work: print them still
         finally:
             _remove_if_empty(folder, with_parent=out is None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 import sys
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from minidl_core.data.columns import quoted
 from minidl_core.errors import ModelFileError
+from minidl_core.persistence.strict_json import shown
 
 MANY = 60
 """Characters of a name, of which more are not told."""
@@ -27,11 +27,6 @@ def require_keys(what: str, given: Any, keys: Collection[str]) -> Mapping[str, A
         if names:
             raise ModelFileError(f"{what}: {quoted(names)} {'is' if len(names) == 1 else 'are'} {wrong}")
     return given
-
-
-def shown(given: Any) -> str:
-    """A value for an error, however large it is."""
-    return reprlib.repr(given)
 
 
 def texts_of(header: Mapping[str, Any], key: str, least: int) -> tuple[str, ...]:

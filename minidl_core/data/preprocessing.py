@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from minidl_core.data.columns import KINDS, Column
-from minidl_core.data.header import booleans_of, numbers_of, require_keys, shown, texts_of
+from minidl_core.data.header import booleans_of, numbers_of, require_keys, texts_of
 from minidl_core.data.standardization import Moments, Standardization
 from minidl_core.errors import DataError, ModelFileError
+from minidl_core.persistence.strict_json import shown
 
 SCALES = ("standardize", "min_max", "none")
 FILLS = ("median", "mean", "most_frequent")

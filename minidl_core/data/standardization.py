@@ -8,8 +8,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from minidl_core.data.header import numbers_of, require_keys, shown
+from minidl_core.data.header import numbers_of, require_keys
 from minidl_core.errors import ModelFileError
+from minidl_core.persistence.strict_json import shown
 
 
 @dataclass(frozen=True)

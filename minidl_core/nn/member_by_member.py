@@ -19,7 +19,7 @@ def for_rounds(model: Module) -> Module:
 
     Both have the same parameters in the same memory.
     """
-    without = [layer for layer in model.layers_within().values() if not layer.takes_rounds]
+    without = layers_without_rounds(model)
     if not without or not model.parameters.rounds:
         return model
     if model.member_by_member is None or model.member_by_member[0].parameters is not model.parameters:
@@ -30,6 +30,11 @@ def for_rounds(model: Module) -> Module:
     assert isinstance(apart, MemberByMember)
     apart.take_settings(model)
     return apart
+
+
+def layers_without_rounds(model: Module) -> list[Module]:
+    """Those for whose sake the rounds are computed one after the other."""
+    return [layer for layer in model.layers_within().values() if not layer.takes_rounds]
 
 
 class MemberByMember(Module):

@@ -143,6 +143,11 @@ class Module(Component):
         self._flat = FlatParameters(self.named_parameters(), seeds=seeds, dtype=dtype, device=device)
         return self
 
+    def allocate(self, rounds: tuple[int, ...], *, dtype: torch.dtype = torch.float32) -> Self:
+        """Take memory for weights, all 0, that are written afterwards: nothing is drawn."""
+        self._flat = FlatParameters(self.named_parameters(), rounds=rounds, dtype=dtype)
+        return self
+
     def labelled(self, label: str) -> Self:
         """Give the layer a name within its chain: `hidden:linear(2,25)`."""
         require("label", label, NAME.fullmatch(label) is not None, "lower case letters, digits and _")

@@ -74,8 +74,9 @@ class FlatParameters:
 
     Args:
         named: the parameters by name, in the order in which they lie in a row. Their present values are kept where
-            `seeds` is not given, and so are their gradients, rounds, dtype and device.
+            neither `seeds` nor `rounds` is given, and so are their gradients, rounds, dtype and device.
         seeds: one a round, to draw new values from; several seeds give a round axis.
+        rounds: the round axes of values that are all 0, to be written.
         dtype, device: of both tensors, where there are no present values.
 
     Raises RequestError where present values differ in rounds, dtype or device, or all are too many.
@@ -86,12 +87,15 @@ class FlatParameters:
         named: dict[str, Parameter],
         *,
         seeds: Sequence[int] | None = None,
+        rounds: tuple[int, ...] | None = None,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
         self.named = named
-        rounds: tuple[int, ...] = (len(seeds),) if seeds is not None and len(seeds) > 1 else ()
-        present = {name: (p.value, p.grad) for name, p in named.items() if p.is_bound} if seeds is None else {}
+        keeps = seeds is None and rounds is None
+        draws = rounds is None
+        rounds = rounds or ((len(seeds),) if seeds is not None and len(seeds) > 1 else ())
+        present = {name: (p.value, p.grad) for name, p in named.items() if keeps and p.is_bound}
         if present:
             rounds, dtype, device = _in_common([named[name] for name in present])
         size = sum(parameter.size for parameter in named.values())
@@ -104,6 +108,8 @@ class FlatParameters:
         self._grads = torch.zeros_like(self._values)
         for name, value, grad in self._views():
             named[name].bind(value, grad)
+        if not draws:
+            return
         if seeds is None:
             for name, parameter in named.items():
                 if name in present:

@@ -15,6 +15,8 @@ from minidl_core.registry import Provider, Registration, canonical
 from minidl_core.spec.calls import Names
 from minidl_core.spec.component import components_within
 
+LONGEST = 200
+"""Characters of each text."""
 _KEYS = ("kind", "name", "plugin", "distribution", "version")
 
 
@@ -46,7 +48,7 @@ def names_of(providers: Any) -> Names:
     ModelFileError, with what to install, where nothing is registered under a name.
     """
     is_list = isinstance(providers, list) and all(isinstance(one, dict) for one in providers)
-    if not is_list or not all(isinstance(one.get(key), str) for one in providers for key in _KEYS):
+    if not is_list or not all(_is_name(one.get(key)) for one in providers for key in _KEYS):
         raise ModelFileError(f"its providers must be a list of objects with texts {', '.join(_KEYS)}")
     names = {}
     for one in providers:
@@ -56,6 +58,10 @@ def names_of(providers: Any) -> Names:
         if difference := _difference(provider, registration.provider):
             warnings.warn(f"{one['kind']} '{one['name']}' {difference}", ModelFileWarning, stacklevel=2)
     return names
+
+
+def _is_name(given: Any) -> bool:
+    return isinstance(given, str) and len(given) <= LONGEST and given.isprintable()
 
 
 def _registered(kind: str, name: str, provider: Provider) -> Registration:

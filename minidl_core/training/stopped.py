@@ -10,8 +10,8 @@ from torch import Tensor
 
 from minidl_core.errors import RequestError
 from minidl_core.nn import Module
+from minidl_core.nn.buffers import buffers_of
 from minidl_core.nn.member_by_member import MemberByMember
-from minidl_core.nn.saved import saved_names
 from minidl_core.optim import Optimizer
 from minidl_core.training.checkpoint.state import State
 
@@ -98,7 +98,6 @@ def learned_by_layers(model: Module, rounds: Tensor) -> Iterator[Learned]:
         of_rounds = zip(model.members, rounds, strict=True)
         layers = [(one, ...) for member, is_one in of_rounds if is_one for one in member.layers_within().values()]
     for layer, rows in layers:
-        for name, value in vars(layer).items():
-            is_theirs = isinstance(value, Tensor) and (rows is ... or value.shape[: rounds.dim()] == rounds.shape)
-            if is_theirs and name not in saved_names(type(layer)):
+        for name, value in buffers_of(layer).items():
+            if rows is ... or value.shape[: rounds.dim()] == rounds.shape:
                 yield vars(layer), name, rows

@@ -144,7 +144,7 @@ def test_figures_are_printed_even_where_the_model_cannot_be_saved(minidl, monkey
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("minidl_core.training.model_file.os.fsync", full)
+    monkeypatch.setattr("minidl_core.persistence.whole_file.os.fsync", full)
     ran = minidl("train", "disk(n=20)", "--model", NETWORK, "--epochs", 1, "--out", "out")
     assert ran.code == 1
     assert "accuracy" in ran.out

@@ -18,7 +18,7 @@ from torch import Tensor
 from minidl_core.data import Column, Table, numeric
 from minidl_core.data.preprocessing import Preprocessing
 from minidl_core.data.rounds import Examples
-from minidl_core.errors import ModelFileError
+from minidl_core.errors import ModelFileError, StorageError
 from minidl_core.losses import MSE
 from minidl_core.nn import Initializer, Linear, Module, ReLU, Sequential, Zeros
 from minidl_core.training import TrainedModel, Training, load_model, save_model, train
@@ -211,7 +211,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     trained = train("linear(_,_)", "disk(n=20)", epochs=1).trained
     with monkeypatch.context() as patched:
         patched.setattr(os, function, fail)
-        with pytest.raises(ModelFileError, match=r"cannot write .*: No space left on device"):
+        with pytest.raises(StorageError, match=r"cannot write .*: No space left on device"):
             save_model(trained, path)
     assert list(path.parent.iterdir()) == [path]
     assert path.read_bytes() == old
@@ -246,7 +246,7 @@ def test_a_place_that_cannot_be_written_is_refused_by_name(place: str, tmp_path:
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "folder").mkdir()
     trained = train("linear(_,_)", "disk(n=20)", epochs=1).trained
-    with pytest.raises(ModelFileError, match=f"cannot write '{tmp_path / place}': "):
+    with pytest.raises(StorageError, match=f"cannot write '{tmp_path / place}': "):
         save_model(trained, tmp_path / place)
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
 

@@ -1,0 +1,38 @@
+"""One process at a time writes a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from minidl_core.errors import StorageError
+
+LOCK_NAME = ".lock"
+
+
+@contextmanager
+def locked(folder: str | Path) -> Iterator[None]:
+    """Hold a folder for this process. The system lets go of it when the process ends, however that happens.
+
+    The file `.lock` stays there; it says nothing. Raises StorageError at once where another holds the folder, or where
+    it cannot be written.
+    """
+    if not Path(folder).is_dir():
+        raise StorageError(f"cannot write in '{folder}': there is no such folder; create it or give another")
+    lock = FileLock(Path(folder) / LOCK_NAME)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StorageError(
+            f"another minidl process is writing '{folder}'; wait until it has ended, or give another folder"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(f"cannot write in '{folder}': {reason}") from None
+    try:
+        yield
+    finally:
+        lock.release()
