@@ -12,8 +12,9 @@ PAPER = "#fefefe"
 """Of edges that part what lies on each other; on a page it is the page's background."""
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a")
 """Of lines, points and regions, one after the other."""
-MARKERS = "os^DvPX*"
-"""Of points. Their number and that of the colours have no common divisor, so that 56 pairs of both differ."""
+MARKERS = {"o": 4.5, "s": 4.3, "^": 5.2, "D": 4.2, "v": 5.2, "P": 5.8, "X": 5.8, "*": 7.5}
+"""Of points, with the sizes at which they look alike, in points. Their number and that of the colours have no common
+divisor, so that 56 pairs of both differ."""
 SHADES = "viridis"
 """Of heat maps: equal steps look equal, also to those who see fewer colours, and in grey."""
 
@@ -30,9 +31,9 @@ def series(number: int) -> str:
     return SERIES[number % len(SERIES)]
 
 
-def marker(number: int) -> str:
-    """The marker of a series, counted from 0."""
-    return MARKERS[number % len(MARKERS)]
+def marker(number: int) -> tuple[str, float]:
+    """The marker of a series, counted from 0, and its size."""
+    return list(MARKERS.items())[number % len(MARKERS)]
 
 
 def readable_on(red: float, green: float, blue: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidl_core.pictures.colours import SHADES, readable_on
-from minidl_core.pictures.drawing import axes, figure, scale_of_shades
+from minidl_core.pictures.drawing import SIZE, axes, figure, scale_of_shades
 from minidl_core.pictures.picture import Picture
 from minidl_core.pictures.wording import count, label, width_of
 
@@ -23,6 +23,8 @@ MOST_NUMBERS = 20
 """Classes, of which each cell has its number written in it."""
 NAME = 22
 """Characters of a class's name."""
+LETTER = 0.6 / 72
+"""How wide one is for each point of its size, in inches."""
 
 Matrix = NDArray[np.float64]
 
@@ -36,14 +38,15 @@ def confusion(rows: Rows, classes: tuple[str, ...], rounds: int, is_weighted: bo
     share = matrix / np.where(of_class > 0, of_class, 1)[:, None]
     names = [label(classes[number], NAME) for number in kept]
     many = len(kept) > MOST_NUMBERS
-    margin = 0.55 + 0.075 * max(map(width_of, names))
     side = 5.2 if many else max(2.2, min(4.0, 0.75 * len(kept)))
-    is_turned = many or max(map(width_of, names)) * 0.08 > side / len(kept)
-    below = margin if is_turned else 0.5
+    size = max(4.0, min(SIZE, 60 * side / len(kept)))  # of names, in points
+    longest = max(map(width_of, names)) * size * LETTER
+    is_turned = many or longest > 0.95 * side / len(kept)
+    margin, below = 0.4 + longest, 0.4 + longest if is_turned else 0.5
     whole = figure(margin + side + 0.9, below + side + 0.15)
     area = axes(whole, margin, below, side, side)
     image = area.imshow(share, vmin=0, vmax=1, cmap=SHADES, interpolation="none", aspect="auto")
-    _name(area, names, side, is_turned)
+    _name(area, names, size, is_turned)
     if not many:
         _write_numbers(area, image.to_rgba(share), matrix, is_weighted)
     scale_of_shades(whole, (margin + side + 0.2, below, side), image, "share of the true class")
@@ -72,8 +75,7 @@ def matrix_of(true: NDArray[np.int64], predicted: NDArray[np.int64], weight: Mat
     return np.bincount(cells, weight[are_kept], len(kept) ** 2).reshape(len(kept), len(kept)).astype(float)
 
 
-def _name(area: Axes, names: list[str], side: float, is_turned: bool) -> None:
-    size = max(4.0, min(9.0, 60 * side / len(names)))
+def _name(area: Axes, names: list[str], size: float, is_turned: bool) -> None:
     places = range(len(names))
     area.set_xticks(places, names, fontsize=size, rotation=90 if is_turned else 0)
     area.set_yticks(places, names, fontsize=size)

@@ -33,7 +33,7 @@ SIZE = 9.0
 SMALL = 8.0
 """Of what stands at ticks."""
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.size": SIZE,
     "axes.titlesize": SIZE,
     "axes.labelsize": SIZE,
@@ -60,14 +60,12 @@ def drawing() -> Iterator[None]:
     """Matplotlib's own settings with a few of ours, and none of the user's; and nothing said of missing characters."""
     log = logging.getLogger("matplotlib")
     level = log.level
-    settings: dict[Any, Any] = {
-        name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")
-    }
+    own = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         log.setLevel(logging.ERROR)  # of a folder for its cache
         try:
-            with matplotlib.rc_context({**settings, **_SETTINGS, "font.family": _families()}):
+            with matplotlib.rc_context({**own, **_SETTINGS, "font.family": _families()}):
                 yield
         finally:
             log.setLevel(level)
@@ -84,11 +82,19 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height))
 
 
-def axes(parent: Figure, left: float, bottom: float, width: float, height: float, **options: Any) -> Axes:
-    """Axes at a place in inches, from the lower left corner of the figure."""
+def axes(parent: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Axes at a place in inches, from the lower left corner of the figure, with plain numbers at their ticks."""
     whole_width, whole_height = parent.get_size_inches()
     place = (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
-    return parent.add_axes(place, **options)
+    area = parent.add_axes(place)
+    for axis in area.xaxis, area.yaxis:
+        axis.set_major_formatter(lambda value, _: number(value))
+    return area
+
+
+def number(value: float) -> str:
+    """As it stands at a tick."""
+    return f"{value:.7g}".replace("-", "\N{MINUS SIGN}")
 
 
 def scale_of_shades(parent: Figure, beside: tuple[float, float, float], image: Any, label: str) -> None:

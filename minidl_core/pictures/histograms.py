@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from minidl_core.pictures.colours import series
 from minidl_core.pictures.drawing import SMALL, axes, figure
 from minidl_core.pictures.ranges import padded
+from minidl_core.pictures.wording import label
 
 ACROSS = 4
 BINS = range(8, 41)
@@ -57,6 +58,7 @@ def sizes_of(layers: Layers) -> Figure:
         if zeros := (together == 0).sum():
             share = f"{max(1, round(100 * zeros / together.size))} % are 0"
             area.text(0.02, 0.99, share, transform=area.transAxes, va="top", fontsize=SMALL)
+            area.set_ylim(top=1.2 * area.dataLim.ymax)
         area.set_xlim(limits)
         area.xaxis.set_major_formatter(lambda value, _: f"{10.0**value:.0e}".replace("e-0", "e-").replace("e+0", "e"))
 
@@ -79,7 +81,7 @@ def _panels(
         place = 0.2 + column * width, GAP - 0.27 + (rows - 1 - row) * (HEIGHT + GAP)
         area = axes(whole, *place, width - 0.25, HEIGHT)
         draw(area, parameters, colours)
-        area.set_title(heading, loc="left", pad=3)
+        area.set_title(label(heading, int((width - 0.1) * 13)), loc="left", pad=3)
         area.set_yticks([])
         area.spines["left"].set_visible(False)
         area.set_ylim(bottom=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from minidl_core.pictures.colours import INK, series
-from minidl_core.pictures.drawing import axes, figure
+from minidl_core.pictures.drawing import axes, figure, number
 from minidl_core.pictures.picture import Picture
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def loss_curves(training: Training) -> Picture | None:
     whole = figure(7.2, 3.5)
     area = axes(whole, 0.72, 0.5, 6.35, 2.6)
     bottom = _scale(area, list(curves.values()))
-    for number, (part, curve) in enumerate(curves.items()):
-        _draw(area, curve, part, number, bottom)
+    for place, (part, curve) in enumerate(curves.items()):
+        _draw(area, curve, part, place, bottom)
     curve = list(curves.values())[-1]
     has_best = any(training.best_epochs or ())
     if has_best:
@@ -64,7 +65,7 @@ def loss_curves(training: Training) -> Picture | None:
 
 def _numbers(history: Tensor) -> Numbers:
     """`[epochs, rounds]`, with NaN for what is not finite."""
-    numbers: Numbers = history.double().reshape(len(history), -1).numpy()
+    numbers: Numbers = history.double().reshape(len(history), math.prod(history.shape[1:])).numpy()
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
@@ -77,13 +78,13 @@ def _scale(area: Axes, curves: list[Numbers]) -> float:
         return -np.inf
     area.set_yscale("log")
     area.yaxis.set_major_locator(LogLocator(subs=POWERS if high > MANY_DECADES * low else BETWEEN, numticks=8))
-    area.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    area.yaxis.set_major_formatter(lambda value, _: number(value))
     area.yaxis.set_minor_formatter(lambda *_: "")
     area.set_ylim(low / 1.15, high * 1.15)
     return low / 1.15
 
 
-def _draw(area: Axes, curve: Numbers, part: str, number: int, bottom: float) -> None:
+def _draw(area: Axes, curve: Numbers, part: str, place: int, bottom: float) -> None:
     """A line, and around it a band where there are several rounds."""
     epochs = np.arange(1, len(curve) + 1)
     shown = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), MOST_EPOCHS)).round().astype(int))
@@ -93,10 +94,10 @@ def _draw(area: Axes, curve: Numbers, part: str, number: int, bottom: float) -> 
     area.plot(
         epochs[shown],
         mean[shown],
-        color=series(number),
-        linestyle=("-", (0, (4, 1.5)))[number],
+        color=series(place),
+        linestyle=("-", (0, (4, 1.5)))[place],
         linewidth=1.6,
-        marker="os"[number] if len(curve) <= FEW_EPOCHS else "",
+        marker="os"[place] if len(curve) <= FEW_EPOCHS else "",
         markersize=4,
         label=part,
     )
@@ -107,7 +108,7 @@ def _draw(area: Axes, curve: Numbers, part: str, number: int, bottom: float) -> 
             epochs[has_several],
             np.maximum(middle - std, bottom),
             middle + std,
-            color=series(number),
+            color=series(place),
             alpha=BAND,
             linewidth=0,
         )
@@ -115,12 +116,11 @@ def _draw(area: Axes, curve: Numbers, part: str, number: int, bottom: float) -> 
 
 def _mark_best(area: Axes, curve: Numbers, best: tuple[int, ...], colour: str) -> None:
     """A point on each round's own curve, or on the line of a single one."""
-    rounds = [number for number, epoch in enumerate(best) if epoch]
-    epochs = [best[number] for number in rounds]
+    epochs = [epoch for epoch in best if epoch]
     label = f"best, epoch {epochs[0]}" if len(best) == 1 else "best of each round"
     area.plot(
         epochs,
-        [curve[epoch - 1, number] for number, epoch in zip(rounds, epochs, strict=True)],
+        [curve[epoch - 1, r] for r, epoch in enumerate(best) if epoch],
         linestyle="",
         marker="D",
         markersize=5 if len(best) < FEW_EPOCHS else 3.5,

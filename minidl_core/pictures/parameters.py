@@ -13,7 +13,7 @@ from minidl_core.data.rounds import Examples
 from minidl_core.nn.member_by_member import for_rounds
 from minidl_core.pictures.histograms import Layers, Numbers, sizes_of, values_of
 from minidl_core.pictures.picture import Picture
-from minidl_core.pictures.wording import count, label
+from minidl_core.pictures.wording import count
 from minidl_core.spec.component import spec_name
 from minidl_core.training.diagnosis.look import Double
 
@@ -36,7 +36,7 @@ def weights(training: Training) -> Picture | None:
     layers = _of_layers(training, {name: parameter.value for name, parameter in named.items()})
     if not any(numbers.size for parameters in layers.values() for numbers in parameters.values()):
         return None
-    said = f"The values of each layer's parameters in the end{_all_rounds(training)}, as shares of their number."
+    said = f"How the values of each layer's parameters are distributed in the end{_all_rounds(training)}."
     return Picture("weights", "Weights", said + _left_out(training), values_of(layers))
 
 
@@ -80,7 +80,7 @@ def _of_layers(training: Training, tensors: dict[str, Tensor]) -> Layers:
     within = training.trained.model.layers_within()
     layers: Layers = {}
     for place in shown:
-        heading = label(f"{place} {spec_name(type(within[place]))}", 26)
+        heading = f"{place} {spec_name(type(within[place]))}".strip()
         own = {name: tensor for name, tensor in tensors.items() if name.rpartition(".")[0] == place}
         layers[heading] = {name.rpartition(".")[2]: _numbers(tensor) for name, tensor in own.items()}
     return layers
@@ -100,7 +100,7 @@ def _numbers(tensor: Tensor) -> Numbers:
 
 def _all_rounds(training: Training) -> str:
     rounds = len(training.trained.seeds)
-    return f", of all {rounds} rounds together" if rounds > 1 else ""
+    return f", those of the {rounds} rounds together" if rounds > 1 else ""
 
 
 def _left_out(training: Training) -> str:

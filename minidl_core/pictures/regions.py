@@ -29,6 +29,8 @@ CELLS = range(60, 221)
 MOST_POINTS = 1000
 MOST_NAMES = 14
 """Of classes, told beside the picture."""
+MANY_MISTAKES = 0.1
+"""The share of points from which rings around them are thin, so that not all is rings."""
 ALIKE = 2.5
 """The ratio of two columns' ranges up to which they may well have one unit, where the ranges overlap too."""
 TINT = 0.3
@@ -128,11 +130,12 @@ def _draw_points(area: Axes, place: Numbers, true: Numbers, answers: Numbers, na
         mine = true == number
         if not mine.any():
             continue
+        shape, size = marker(number)
         area.plot(
             *place[mine].T,
             linestyle="",
-            marker=marker(number),
-            markersize=4.5,
+            marker=shape,
+            markersize=size,
             markerfacecolor=series(number),
             markeredgecolor=PAPER,
             markeredgewidth=0.5,
@@ -140,14 +143,15 @@ def _draw_points(area: Axes, place: Numbers, true: Numbers, answers: Numbers, na
         )
     wrong = true != answers
     if wrong.any():
+        are_many = wrong.mean() > MANY_MISTAKES
         area.plot(
             *place[wrong].T,
             linestyle="",
             marker="o",
-            markersize=8.5,
+            markersize=7 if are_many else 8.5,
             markerfacecolor="none",
             markeredgecolor=INK,
-            markeredgewidth=1.1,
+            markeredgewidth=0.6 if are_many else 1.1,
             label=f"mistaken ({wrong.sum():,})",
         )
     area.legend(
@@ -167,7 +171,7 @@ def _draw_surface(area: Axes, surface: Numbers, extent: Extent, place: Numbers, 
         surface, extent=extent, origin="lower", aspect="auto", interpolation="none", cmap=SHADES, vmin=low, vmax=high
     )
     area.scatter(
-        place[:, 0], place[:, 1], c=true, s=22, cmap=SHADES, vmin=low, vmax=high, edgecolors=PAPER, linewidths=0.7
+        place[:, 0], place[:, 1], c=true, s=22, cmap=SHADES, vmin=low, vmax=high, edgecolors="#ffffff", linewidths=0.7
     )
     return image
 

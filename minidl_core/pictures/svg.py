@@ -87,7 +87,7 @@ def _shorten(root: Element) -> None:
         element.tail = None
         if element.tag != "text":
             element.text = None
-        for key in "x", "y", "d", "transform":
+        for key in "x", "y", "d":
             if key in element.attrib:
                 element.set(key, " ".join(_LONG_NUMBER.sub(r"\1", element.attrib[key]).split()))
         if style := element.get("style"):
