@@ -29,6 +29,8 @@ MANY_DECADES = 300
 """The ratio from which powers of ten are enough ticks."""
 POWERS, BETWEEN = (1.0,), (1.0, 2.0, 5.0)
 """Where ticks stand, as times a power of ten."""
+GREATEST = 1e300
+"""A loss of which there can be a deviation and a margin above it."""
 BAND = 0.2
 """How much of its colour a band has."""
 
@@ -64,9 +66,9 @@ def loss_curves(training: Training) -> Picture | None:
 
 
 def _numbers(history: Tensor) -> Numbers:
-    """`[epochs, rounds]`, with NaN for what is not finite."""
+    """`[epochs, rounds]`, with NaN for what is not finite, or so great that a little more is not."""
     numbers: Numbers = history.double().reshape(len(history), math.prod(history.shape[1:])).numpy()
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    return np.where(np.abs(numbers) < GREATEST, numbers, np.nan)
 
 
 def _scale(area: Axes, curves: list[Numbers]) -> float:
@@ -140,5 +142,5 @@ def _caption(training: Training, curves: dict[str, Numbers], has_best: bool) -> 
         whose = "Each round has" if rounds > 1 else "The model has"
         said.append(f"{whose} the weights of its best epoch.")
     if missing := sum(int(np.isnan(curve).sum()) for curve in curves.values()):
-        said.append(f"{missing} values that are not finite are left out.")
+        said.append(f"{missing} values that are too great, or no numbers, are left out.")
     return " ".join(said)
