@@ -33,7 +33,7 @@ clean:
 
 .venv/installed: $(PROJECTS)
 	$(PYTHON) -m venv .venv
-	$(INSTALL) --editable ".[tables]" $(PLUGINS:%=--editable %)
+	$(INSTALL) --editable ".[tables,report]" $(PLUGINS:%=--editable %)
 	touch $@
 
 .venv/installed-dev: .venv/installed

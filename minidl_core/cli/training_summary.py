@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,18 +10,17 @@ import click
 from minidl_core.cli.figures import print_figures
 
 if TYPE_CHECKING:
-    from minidl_core.data.rounds import Examples, MappedExamples, RoundData
     from minidl_core.training import Training
-
-MANY_NAMES = 8
 
 
 def summary(training: Training, saved: Path | None) -> dict[str, object]:
     """What a training was and gave, for programs."""
+    from minidl_core.data.in_words import rows_of_each
+
     trained, data = training.trained, training.data
     return {
         "model": str(trained.model),
-        "rows": {name: _rows(getattr(data, name)) for name in ("train", "validation", "test")},
+        "rows": {name: rows_of_each(getattr(data, name)) for name in ("train", "validation", "test")},
         "columns": [{"name": c.name, "kind": c.kind, "categories": c.categories} for c in trained.features.columns],
         "target": trained.target_names,
         "classes": trained.classes,
@@ -47,13 +45,15 @@ def summary(training: Training, saved: Path | None) -> dict[str, object]:
 
 def print_summary(data: str, training: Training, saved: Path | None, wished: int) -> None:
     """The same for people."""
+    from minidl_core.data.in_words import columns_in_words, parts_in_words, target_in_words
+
     trained, rows = training.trained, training.data
     seeds = trained.seeds
     rounds = f"{len(seeds)} rounds, seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    click.echo(f"data       {data}: {_parts(rows)}")
-    for heading, line in zip(["columns", *[""] * 2], _columns(rows), strict=False):
+    click.echo(f"data       {data}: {parts_in_words(rows)}")
+    for heading, line in zip(["columns", *[""] * 2], columns_in_words(rows), strict=False):
         click.echo(f"{heading:<11}{line}")
-    click.echo(f"target     {_target(rows)}")
+    click.echo(f"target     {target_in_words(rows)}")
     click.echo(f"model      {trained.model}")
     click.echo(f"loss       {trained.loss}\noptimizer  {training.optimizer}\nschedule   {training.schedule}")
     epochs = f"{training.epochs} epochs" if training.epochs == wished else f"{training.epochs} of {wished} epochs"
@@ -67,50 +67,3 @@ def print_summary(data: str, training: Training, saved: Path | None, wished: int
     print_figures({heading: figures for heading, figures in parts.items() if figures}, rows.classes)
     if saved:
         click.echo(f"\nsaved in {saved}")
-
-
-def _parts(rows: RoundData) -> str:
-    """`120 rows to train on, 30 to test on`"""
-    parts = [f"{_count(rows.train)} rows to train on"]
-    parts += [f"{_count(rows.validation)} to validate on"] if rows.validation else []
-    parts += [f"{_count(rows.test)} to test on"] if rows.test else []
-    return ", ".join(parts)
-
-
-def _rows(examples: Examples | MappedExamples | None) -> int | list[int] | None:
-    """How many each round has; a list where they have unequal numbers."""
-    counts = getattr(examples, "counts", None)
-    if counts or examples is None:
-        return list(counts) if counts else None
-    return examples.rows
-
-
-def _count(examples: Examples | MappedExamples) -> str:
-    rows = _rows(examples)
-    return f"{min(rows)} to {max(rows)}" if isinstance(rows, list) else str(rows)
-
-
-def _columns(rows: RoundData) -> Iterator[str]:
-    """The columns of each kind that there are: `2 categories: sex (2), town (12)`"""
-    for kind, singular, plural in (
-        ("number", "number", "numbers"),
-        ("boolean", "boolean", "booleans"),
-        ("category", "category", "categories"),
-    ):
-        names = [
-            f"{column.name} ({len(column.categories)})" if kind == "category" else column.name
-            for column in rows.columns
-            if column.kind == kind
-        ]
-        if names:
-            more = f" and {len(names) - MANY_NAMES} more" if len(names) > MANY_NAMES else ""
-            yield f"{len(names)} {singular if len(names) == 1 else plural}: {', '.join(names[:MANY_NAMES])}{more}"
-
-
-def _target(rows: RoundData) -> str:
-    """`species, 3 classes: setosa, versicolor, virginica`"""
-    names = ", ".join(rows.target_names)
-    if rows.classes is None:
-        return f"{names}, {'a value' if len(rows.target_names) == 1 else 'values'}"
-    more = f" and {len(rows.classes) - MANY_NAMES} more" if len(rows.classes) > MANY_NAMES else ""
-    return f"{names}, {len(rows.classes)} classes: {', '.join(rows.classes[:MANY_NAMES])}{more}"

@@ -25,12 +25,12 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path]) -> Path:
-    """A fresh environment with the core's wheel alone, its extra for tables, and what its tests need.
+    """A fresh environment with the core's wheel alone, its extras for tables and reports, and what its tests need.
 
     Who adds something takes it out again, who takes something out puts it in again.
     """
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
     required = "pytest", "hypothesis", "pandas", "scikit-learn"
-    install(folder, "--constraint", ROOT / "constraints.txt", f"{wheels['minidl_core']}[tables]", *required)
+    install(folder, "--constraint", ROOT / "constraints.txt", f"{wheels['minidl_core']}[tables,report]", *required)
     return folder
