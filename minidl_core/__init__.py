@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from minidl_core.nn import Tanh as Tanh
     from minidl_core.optim import SGD as SGD
     from minidl_core.optim import Optimizer as Optimizer
+    from minidl_core.runs import resume as resume
+    from minidl_core.runs import train as train
     from minidl_core.schedules import Progress as Progress
     from minidl_core.schedules import Schedule as Schedule
     from minidl_core.spec import build_component as build_component
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from minidl_core.training import accuracy as accuracy
     from minidl_core.training import load_model as load_model
     from minidl_core.training import save_model as save_model
-    from minidl_core.training import train as train
     from minidl_core.training import train_model_SGD as train_model_SGD
 
 _HOMES = {
@@ -44,9 +45,10 @@ _HOMES = {
     "metrics": ("Metric",),
     "nn": ("Linear", "Module", "ReLU", "Sequential", "Sigmoid", "Tanh"),
     "optim": ("SGD", "Optimizer"),
+    "runs": ("resume", "train"),
     "schedules": ("Progress", "Schedule"),
     "spec": ("build_component", "build_model", "parse"),
-    "training": ("accuracy", "load_model", "save_model", "train", "train_model_SGD"),
+    "training": ("accuracy", "load_model", "save_model", "train_model_SGD"),
 }
 _HOME = {name: f"minidl_core.{home}" for home, names in _HOMES.items() for name in names}
 

@@ -77,6 +77,9 @@ class ModelFileError(MinidlError):
 class StorageError(MinidlError):
     """A file that cannot be written, or a folder that another process writes."""
 
+    training: Training | None = None
+    """What there is all the same, where a training came to its end and could not be kept."""
+
 
 class DivergedError(MinidlError):
     """The loss became NaN or infinite; the model holds the last good weights."""

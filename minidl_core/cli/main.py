@@ -19,6 +19,13 @@ from minidl_core.nearest import did_you_mean
 
 INTERRUPTED = 130
 
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, by SIGTERM."""
+
+    exit_code = 143
+
+
 _COMMANDS = {
     "list-components": "list_components",
     "show": "show",
@@ -26,6 +33,10 @@ _COMMANDS = {
     "check": "check",
     "describe": "describe",
     "train": "train",
+    "runs": "runs",
+    "diff": "diff",
+    "rerun": "rerun",
+    "plot": "plot",
     "evaluate": "evaluate",
     "predict": "predict",
     "new-plugin": "new_plugin",
@@ -96,7 +107,7 @@ def minidl() -> None:
 
 
 def main() -> None:
-    """Run the command line, and exit: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted."""
+    """Run the command line, and exit: 0 done, 1 the work failed, 2 the request was wrong, 130 or 143 interrupted."""
     sys.exit(run(sys.argv[1:]))
 
 
@@ -117,6 +128,9 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
+        return error.exit_code
+    except Terminated as error:
+        click.echo("minidl: terminated", err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("minidl: interrupted", err=True)

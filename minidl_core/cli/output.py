@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from minidl_core.persistence.strict_json import finite
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON; numbers that JSON has no words for become null."""
-    click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False))
+    click.echo(json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> None:
@@ -37,11 +38,3 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], right
         console.print(table)
     for line in captured.get().splitlines():
         click.echo(line.rstrip())
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

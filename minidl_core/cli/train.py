@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import nullcontext, redirect_stdout
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from minidl_core.cli import completion
+from minidl_core.cli.config import config_option, with_command_line_first
 from minidl_core.cli.data_options import data_options
 from minidl_core.cli.figures import metric_option
-from minidl_core.cli.main import INTERRUPTED
+from minidl_core.cli.interruption import Interruption
 from minidl_core.cli.output import json_option, print_json
 from minidl_core.cli.progress import progress
 from minidl_core.cli.training_summary import print_summary, summary
-from minidl_core.errors import DataError, DivergedError, MinidlError, ModelFileError, RequestError, StorageError
+from minidl_core.errors import DivergedError, MinidlError, RequestError, StorageError
 
 if TYPE_CHECKING:
     from minidl_core.data.rounds import RoundData
     from minidl_core.training import Training
 
 MANY_CLASSES = 20
+WITH_RESUME = ("resume", "epochs", "save_every", "quiet", "as_json")
+"""What a run that goes on may be told."""
 
 
 @click.command()
-@click.argument("data", shell_complete=completion.data)
+@click.argument("data", required=False, shell_complete=completion.data)
 @click.option(
     "--model",
     metavar="SPEC",
@@ -74,17 +75,33 @@ MANY_CLASSES = 20
 @click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1.")
 @click.option("--threads", type=click.IntRange(1), help="Of the arithmetic.  [default: 1 where more would lose]")
 @click.option(
-    "--capture/--no-capture", default=True, help="Replay recorded steps, or run each through the layers' own Python."
+    "--capture/--no-capture",
+    default=True,
+    show_default=True,
+    help="Replay recorded steps, or run each through the layers' own Python.",
 )
+@config_option
 @click.option(
     "--out",
     metavar="DIR",
     shell_complete=completion.folder,
-    help="A new folder for the model.  [default: runs/TIME-DATA]",
+    help="A new folder of the run.  [default: runs/TIME-DATA]",
+)
+@click.option(
+    "--save-every",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Keep a checkpoint after each N epochs.  [default: when ten seconds have passed]",
+)
+@click.option(
+    "--resume",
+    metavar="DIR",
+    shell_complete=completion.folder,
+    help="Go on with the run in DIR as if it had not stopped.",
 )
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @json_option
-def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
+def train(data: str | None, resume: str | None, quiet: bool, as_json: bool, **options: Any) -> int:
     """Train a model on DATA: a file with a table, standard input (-), or a registered dataset.
 
     Files are .csv and .tsv with a header, .parquet, .jsonl, .npz, and .npy, which may be larger than memory. Numbers
@@ -92,122 +109,95 @@ def train(data: str, out: str | None, as_json: bool, **options: Any) -> int:
     draws a test sample of its own size. Each round has its own split (or sample), first weights and batches, from its
     own seed.
 
+    The run's folder has the model, the request, the losses of each epoch, a report to look at, and all that is needed
+    to go on: Ctrl-C ends the training after the step at hand, and --resume goes on from there.
+
     \b
     minidl train iris.csv --target species
     minidl train disk --model "linear(_,25)-tanh-linear(25,_)" --rounds 10
+    minidl train --resume runs/2026-03-01T10-20-30-iris
     """
-    interruption = _Interruption()
+    context = click.get_current_context()
+    if resume is not None:
+        _require_nothing_else(context)
+    elif data is None:
+        raise click.UsageError("give DATA to train on, --config FILE that names it, or --resume DIR", context)
+    options.pop("config")
+    options = with_command_line_first(context, options)
+    interruption = Interruption()
     with interruption.handled():
         with interruption.postponed():
-            from minidl_core.training.model_file import FILE_NAME, save_model
-        folder = _new_folder(out, data)
-        saved: Path | None = folder / FILE_NAME
-        try:
-            training, problem = _train(data, folder, options, interruption)
-            try:
-                save_model(training.trained, folder / FILE_NAME)
-            except (ModelFileError, StorageError) as error:
-                saved, problem = None, error  # the figures are all that is left of the work: print them still
-        finally:
-            _remove_if_empty(folder, with_parent=out is None)
-        _hint(training.data, options["task"])
-        if interruption.wished and problem is None:
-            # Before the figures: whoever reads them may have been interrupted too, and be gone.
-            done = f"{training.epochs} of {options['epochs']} epochs were done"
-            moment = "of that moment" if training.best_epochs is None else "of each round's best epoch"
-            click.echo(f"minidl: interrupted; {done}; the model and the figures are those {moment}", err=True)
-        if as_json:
-            print_json(summary(training, saved))
+            import minidl_core
+        if resume is None:
+            folder, wished = Path(options.pop("out") or _free_folder(str(data))), options["epochs"]
+            how: Any = partial(minidl_core.train, options.pop("model"), data, out=folder, **options)
         else:
-            print_summary(data, training, saved, options["epochs"])
+            from minidl_core.runs.record import read_record
+
+            folder, request = Path(resume), read_record(resume).request
+            more = None if _is_default(context, "epochs") else options["epochs"]
+            data, wished = str(request.get("data")), more or request.get("epochs")
+            how = partial(minidl_core.resume, folder, epochs=more, save_every=options["save_every"])
+        training, problem = _train(how, wished, quiet, interruption)
+        if resume is None:
+            _hint(training.data, options["task"])
+        if interruption.signal and problem is None:
+            # Before the figures: whoever reads them may have been interrupted too, and be gone.
+            done = f"{training.epochs} of {wished} epochs were done"
+            moment = "of that moment" if training.best_epochs is None else "of each round's best epoch"
+            again = f"go on with: minidl train --resume {folder}"
+            click.echo(f"minidl: interrupted; {done}; the model and the figures are those {moment}; {again}", err=True)
+        if as_json:
+            print_json(summary(training, folder, problem))
+        else:
+            print_summary(str(data), training, folder if problem is None or _is_kept(problem) else None, wished)
     if problem is not None:
         raise problem
-    return INTERRUPTED if interruption.wished else 0
+    return interruption.exit_code
 
 
-def _train(
-    data: str, folder: Path, options: dict[str, Any], interruption: _Interruption
-) -> tuple[Training, MinidlError | None]:
-    """What the training gave, and why it ended early where it diverged."""
-    import minidl_core
-
-    shown = nullcontext() if options.pop("quiet") else progress(options["epochs"])
+def _train(how: Any, epochs: int, quiet: bool, interruption: Interruption) -> tuple[Training, MinidlError | None]:
+    """What the training gave, and what went wrong with it all the same."""
+    shown = nullcontext() if quiet else progress(epochs)
     # What a component prints does not mix with results.
     with redirect_stdout(sys.stderr), shown as on_epoch:
         try:
-            training = minidl_core.train(
-                options.pop("model"), data, out=folder, stop=interruption.stop, on_epoch=on_epoch, **options
-            )
-        except DivergedError as error:
+            training: Training = how(stop=interruption.stop, on_epoch=on_epoch)
+        except (DivergedError, StorageError) as error:
             if error.training is None:
                 raise
             return error.training, error
     return training, None
 
 
-class _Interruption:
-    """What Ctrl-C means: before the first step, stop at once; after it, end the training and keep what there is.
-
-    A second Ctrl-C stops at once, whatever is being done.
-    """
-
-    def __init__(self) -> None:
-        self.training_began = False
-        self.wished = False
-        self._is_postponed = False
-
-    def stop(self) -> bool:
-        """Whether to end the training; asked after each of its steps."""
-        self.training_began = True
-        return self.wished
-
-    @contextmanager
-    def postponed(self) -> Iterator[None]:
-        """While libraries are imported, which take an interruption for an error of their own, and go on."""
-        self._is_postponed = True
-        yield
-        self._is_postponed = False
-        if self.wished:
-            raise KeyboardInterrupt
-
-    def wish(self, _: int, __: FrameType | None) -> None:
-        if self.wished or not (self.training_began or self._is_postponed):
-            raise KeyboardInterrupt
-        self.wished = True
-
-    @contextmanager
-    def handled(self) -> Iterator[None]:
-        before = signal.signal(signal.SIGINT, self.wish)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
+def _is_kept(problem: MinidlError) -> bool:
+    """Whether there is a model in the folder."""
+    return isinstance(problem, DivergedError)
 
 
-def _new_folder(out: str | None, data: str) -> Path:
-    """A folder that was not there before. Raises RequestError where it was: nothing is ever overwritten."""
+def _require_nothing_else(context: click.Context) -> None:
+    """Refuse what was asked for beside --resume: a run that goes on is the one that it was."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name not in WITH_RESUME and not _is_default(context, name):
+            said = parameter.opts[0] if isinstance(parameter, click.Option) else "DATA"
+            raise RequestError(
+                f"a run that is resumed is the one that was asked for; leave {said} out, or begin another with "
+                f"--config {context.params['resume']}"
+            )
+
+
+def _is_default(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) == click.core.ParameterSource.DEFAULT
+
+
+def _free_folder(data: str) -> Path:
+    """The name of a new folder, by the time and the data."""
     name = "standard-input" if data == "-" else Path(data).stem if Path(data).suffix else data
     name = "".join(c if c.isalnum() else "-" for c in name).strip("-")[:60]
-    folder = Path(out) if out is not None else Path("runs", f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
-    for number in range(2, 100):
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            if out is not None:
-                raise RequestError(f"'{out}' exists, and nothing is overwritten; give --out a new folder") from None
-            folder = folder.with_name(f"{folder.name.removesuffix(f'_{number - 1}')}_{number}")
-        except OSError as error:
-            raise DataError(f"cannot make the folder '{folder}': {error.strerror or error}") from None
-    raise DataError(f"cannot make a new folder beside '{folder}'")
-
-
-def _remove_if_empty(folder: Path, with_parent: bool) -> None:
-    """Leave no folder behind in which nothing was saved."""
-    with suppress(OSError):
-        folder.rmdir()
-        if with_parent:
-            folder.parent.rmdir()
+    first = Path("runs", f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
+    others = (first.with_name(f"{first.name}_{number}") for number in range(2, 100))
+    return next((folder for folder in (first, *others) if not folder.exists()), first)
 
 
 def _hint(data: RoundData, task: str | None) -> None:

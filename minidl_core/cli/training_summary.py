@@ -10,10 +10,11 @@ import click
 from minidl_core.cli.figures import print_figures
 
 if TYPE_CHECKING:
+    from minidl_core.errors import MinidlError
     from minidl_core.training import Training
 
 
-def summary(training: Training, saved: Path | None) -> dict[str, object]:
+def summary(training: Training, folder: Path | None, problem: MinidlError | None) -> dict[str, object]:
     """What a training was and gave, for programs."""
     from minidl_core.data.in_words import rows_of_each
 
@@ -33,8 +34,9 @@ def summary(training: Training, saved: Path | None) -> dict[str, object]:
         "batch_size": training.batch_size,
         "best_epochs": training.best_epochs,
         "interrupted": training.interrupted,
+        "problem": str(problem) if problem else None,
         "seconds": training.seconds,
-        "out": str(saved.parent) if saved else None,
+        "out": str(folder) if folder else None,
         "train": {name: figure.to_json() for name, figure in training.train.items()},
         "validation": {name: figure.to_json() for name, figure in training.validation.items()}
         if training.validation
@@ -43,7 +45,7 @@ def summary(training: Training, saved: Path | None) -> dict[str, object]:
     }
 
 
-def print_summary(data: str, training: Training, saved: Path | None, wished: int) -> None:
+def print_summary(data: str, training: Training, folder: Path | None, wished: int) -> None:
     """The same for people."""
     from minidl_core.data.in_words import columns_in_words, parts_in_words, target_in_words
 
@@ -65,5 +67,6 @@ def print_summary(data: str, training: Training, saved: Path | None, wished: int
     click.echo()
     parts = {"TRAIN": training.train, "VALIDATION": training.validation, "TEST": training.test}
     print_figures({heading: figures for heading, figures in parts.items() if figures}, rows.classes)
-    if saved:
-        click.echo(f"\nsaved in {saved}")
+    if folder:
+        report = folder / "report.html"
+        click.echo(f"\nsaved in {folder}" + (f"; {report} shows it" if report.exists() else ""))

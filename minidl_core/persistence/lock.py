@@ -36,3 +36,14 @@ def locked(folder: str | Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(folder: str | Path) -> bool:
+    """Whether a process holds a folder; False where no one ever has."""
+    if not (Path(folder) / LOCK_NAME).exists():
+        return False
+    try:
+        with locked(folder):
+            return False
+    except StorageError:
+        return True

@@ -42,6 +42,15 @@ def parsed(text: str) -> Any:
         raise ModelFileError(f"its header is no JSON: {error}") from None
 
 
+def finite(value: Any) -> Any:
+    """A value in whose place JSON has a word for each number: null for those that are not finite."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def shown(given: Any) -> str:
     """A value for an error, however large it is."""
     return reprlib.repr(given)

@@ -1,6 +1,6 @@
 """The training loop, rounds, and what comes out: a trained model with its figures, and its file."""
 
-from minidl_core.training.experiment import Training, train
+from minidl_core.training.experiment import Experiment, Request, Training
 from minidl_core.training.loop import fit
 from minidl_core.training.model_file import load_model, save_model
 from minidl_core.training.report import accuracy, train_model_SGD
@@ -10,7 +10,9 @@ from minidl_core.training.trained_model import TrainedModel
 from minidl_core.training.validation import Validation
 
 __all__ = [
+    "Experiment",
     "MatrixStatistics",
+    "Request",
     "Run",
     "Statistics",
     "TrainedModel",
@@ -20,6 +22,5 @@ __all__ = [
     "fit",
     "load_model",
     "save_model",
-    "train",
     "train_model_SGD",
 ]

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from minidl_core.data.preprocessing import SCALES
 from minidl_core.data.reading import Reading, Task
-from minidl_core.data.rounds import RoundData
+from minidl_core.data.rounds import Examples, RoundData
+from minidl_core.data.splits import By
 from minidl_core.data.toy import Dataset
 from minidl_core.errors import DivergedError, RequestError
 from minidl_core.losses import Loss
@@ -23,6 +24,7 @@ from minidl_core.nn import Sequential
 from minidl_core.optim import Optimizer
 from minidl_core.schedules import Schedule
 from minidl_core.seeding import round_seeds
+from minidl_core.training.checkpoint import Keeper
 from minidl_core.training.chosen_metrics import chosen_metrics
 from minidl_core.training.defaults import default_optimizer, default_schedule
 from minidl_core.training.diagnosis import Diagnosis
@@ -32,6 +34,7 @@ from minidl_core.training.loop import fit
 from minidl_core.training.round_data import SplitRequest, round_data, split_key
 from minidl_core.training.run import Run, RunHooks
 from minidl_core.training.statistics import Figure
+from minidl_core.training.threads import threads_for_step
 from minidl_core.training.trained_model import TrainedModel
 from minidl_core.training.untrained import for_training, untrained
 from minidl_core.training.validation import Validation
@@ -68,204 +71,249 @@ class Training:
         return len(self.history)
 
 
-def train(
-    model: Sequential | str | None,
-    data: Any,
-    *,
-    target: str | Sequence[str] = (),
-    task: Task | None = None,
-    features: str | Sequence[str] = (),
-    drop: str | Sequence[str] = (),
-    categorical: str | Sequence[str] = (),
-    missing: str | None = None,
-    scaling: str = "standardize",
-    weight: str | None = None,
-    class_weight: str | None = None,
-    test: Any = None,
-    test_fraction: float | None = None,
-    validation: Any = None,
-    validation_fraction: float | None = None,
-    split: str | None = None,
-    group: str | None = None,
-    time: str | None = None,
-    folds: int | None = None,
-    resplit: bool = True,
-    loss: Loss | str | None = None,
-    optimizer: Optimizer | str | None = None,
-    schedule: Schedule | str | None = None,
-    metrics: Sequence[Metric | str] = (),
-    clip_norm: float | None = None,
-    l1: float = 0.0,
-    l2: float = 0.0,
-    patience: int | None = None,
-    epochs: int = 100,
-    batch_size: int = 32,
-    rounds: int | None = None,
-    seed: int = 0,
-    dtype: str = "float32",
-    device: str = "cpu",
-    threads: int | None = None,
-    capture: bool = True,
-    out: Path | str | None = None,
-    on_epoch: Callable[[int, Tensor, Validation | None], Any] | None = None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Training:
-    """Train a model on data, in several rounds at once, and measure each round on data that it was not trained on.
+@dataclass(frozen=True)
+class Request:
+    """All that a training is asked to be; see `minidl_core.train`. Raises RequestError for what cannot be."""
 
-    Round r is the run of its own with seed `seed + r`: its seed alone decides its data (the sample of a dataset, or the
-    rows held out of a table), its first weights and its batches. What becomes of the columns is fitted on the round's
-    training part, and so is the scale of a numeric target, its mean and deviation.
+    model: Sequential | str | None
+    data: Any
+    target: str | Sequence[str]
+    task: Task | None
+    features: str | Sequence[str]
+    drop: str | Sequence[str]
+    categorical: str | Sequence[str]
+    missing: str | None
+    scaling: str
+    weight: str | None
+    class_weight: str | None
+    test: Any
+    test_fraction: float | None
+    validation: Any
+    validation_fraction: float | None
+    split: str | None
+    group: str | None
+    time: str | None
+    folds: int | None
+    resplit: bool
+    loss: Loss | str | None
+    optimizer: Optimizer | str | None
+    schedule: Schedule | str | None
+    metrics: Sequence[Metric | str]
+    clip_norm: float | None
+    l1: float
+    l2: float
+    patience: int | None
+    epochs: int
+    batch_size: int
+    rounds: int | None
+    seed: int
+    dtype: str
+    device: str
+    threads: int | None
+    capture: bool
 
-    Args:
-        model: a spec, or layers, whose weights are drawn anew; None takes `defaults.default_model`.
-        data: a dataset or its spec, `disk(n=500)`; the path of a file, larger than memory perhaps as `.npy`; a frame of
-            polars or pandas, an array of NumPy's, a `Table`.
-        target: the column to predict, or several of numbers.
-        task: `classification` or `regression`, where the target could be either.
-        features, drop, categorical: the columns to predict from (else all others), those to leave out, those of numbers
-            that are categories.
-        missing: `median`, `mean` or `most_frequent` of the training part fills in missing cells (of booleans and
-            categories always the most frequent), `drop` leaves rows with any out; None refuses them.
-        scaling: of numbers: `standardize`, `min_max` or `none`.
-        weight: the column that says how much each row counts, in the loss and in the metrics.
-        class_weight: `balanced` lets all classes count the same in training.
-        test, validation: data to test on, and to validate on, with the same columns. Without test data a dataset
-            draws a sample of its own size, and of a table a part is held out.
-        test_fraction: of that part; None takes a fifth.
-        validation_fraction: of the rows that are not for test, the part that is not trained on either: its loss is what
-            `patience` and schedules go by. None takes a fifth where there is a patience, else none; with 0 they go by
-            the training loss. A dataset draws a validation sample of its own size where there is a patience and no 0.
-        split: the column that says `train`, `validation` or `test` for each row.
-        group: the column whose groups of equal cells are never parted; each round holds others out.
-        time: the column of dates or numbers by which the last rows are for test, those before them for validation.
-        folds: so many rounds, of which each tests on another part of the rows.
-        resplit: whether each round draws a split of its own, or all have the first one's.
-        loss: None takes `defaults.default_loss`.
-        optimizer: None takes `defaults.default_optimizer`.
-        schedule: of the learning rate, or its spec; None takes `defaults.default_schedule`.
-        metrics: what to measure beside the loss and accuracy (classes) or R² (values): `["f1", "roc_auc"]`.
-        clip_norm, l1, l2: see `Gradients`. The losses that are told are without the penalties.
-        patience: a round stops when its validation loss has not become less for so many epochs, and has what it had
-            learned by its best one in the end. None trains all epochs.
-        epochs, batch_size: how often all rows are used, and how many at once.
-        rounds: None takes one, or as many as there are folds.
-        dtype: `float32` or `float64`.
-        device: `cpu`, or `cuda` for a GPU of NVIDIA's (`cuda:1` for the second), where all is computed.
-        threads: None takes one for networks so small that more would lose, else all that torch has.
-        capture: record the operations of a step and replay them; see `fit`.
-        out: the folder of the run, where plugins that write something write it; None, they write nothing.
-        on_epoch: called after each epoch with its number, its loss of each round, `[*rounds]`, and the `Validation`,
-            None where there is none; see `fit` for what it may return.
-        stop: see `fit`.
+    def __post_init__(self) -> None:
+        for name in "epochs", "batch_size":
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise RequestError(f"{name} must be a whole number, at least 1, got {value}")
+        for name, known in ("dtype", tuple(DTYPES)), ("scaling", SCALES):
+            if getattr(self, name) not in known:
+                raise RequestError(f"{name} must be one of {', '.join(known)}, got '{getattr(self, name)}'")
+        if self.class_weight not in (None, "balanced"):
+            raise RequestError(f"class_weight must be 'balanced' or None, got '{self.class_weight}'")
 
-    Raises:
-        DivergedError: when the loss becomes NaN or infinite; its `training` is what there was before.
-    """
-    for name, value in ("epochs", epochs), ("batch_size", batch_size):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise RequestError(f"{name} must be a whole number, at least 1, got {value}")
-    for name, given, known in ("dtype", dtype, tuple(DTYPES)), ("scaling", scaling, SCALES):
-        if given not in known:
-            raise RequestError(f"{name} must be one of {', '.join(known)}, got '{given}'")
-    if class_weight not in (None, "balanced"):
-        raise RequestError(f"class_weight must be 'balanced' or None, got '{class_weight}'")
-    place = _device(device)
-    seeds = round_seeds(operator.index(seed), _rounds(rounds, folds))  # a plain integer, of whatever kind it is given
-    plan = Schedule.of(default_schedule(optimizer is not None) if schedule is None else schedule)
-    updates = Optimizer.of(default_optimizer() if optimizer is None else optimizer)
-    for name, base, component in ("optimizer", Optimizer, updates), ("schedule", Schedule, plan):
-        if not isinstance(component, base):
-            raise RequestError(f"{name} must be a {base.__name__} or the spec of one, got {component!r}")
-    gradients = Gradients(clip_norm, l1, l2)
-    if updates.steps:
-        raise RequestError(f"{updates} has taken {updates.steps} steps before; give a new one, or its spec")
-    key_is, key = split_key(split=split, group=group, time=time)
-    data_of_rounds = round_data(
-        data,
-        Reading(target, task, features, drop, categorical, missing, weight, key, key_is),
-        SplitRequest(
-            test, test_fraction, validation, validation_fraction, folds, resplit, is_stopped=patience is not None
-        ),
-        seeds,
-    )
-    trained = untrained(
-        model, loss, data_of_rounds, seeds, dtype=DTYPES[dtype], device=place, scaling=scaling, missing=missing
-    )
-    criterion = trained.loss
-    measures = chosen_metrics(metrics, criterion, data_of_rounds.classes)
-    examples = for_training(trained, data_of_rounds, class_weight)
-    validated = None
-    if data_of_rounds.validation is not None:
-        validated = Validation(trained, data_of_rounds.validation, measures)
-    diagnosis = Diagnosis(trained, updates, gradients, examples)
-    early_stopping = None if patience is None else EarlyStopping(patience)
+    @property
+    def data_name(self) -> str:
+        """The data as it was named, or what it is."""
+        return str(self.data) if isinstance(self.data, str | Path | Dataset) else f"a table of {len(self.data)} rows"
 
-    def finished(history: Tensor, seconds: float) -> Training:
+
+class Experiment:
+    """A training that is ready to begin: its data is read, its model built, and all that was left open is chosen."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        device = _device(request.device)
+        # A plain integer, of whatever kind it is given.
+        self.seeds = round_seeds(operator.index(request.seed), _rounds(request.rounds, request.folds))
+        schedule = default_schedule(request.optimizer is not None) if request.schedule is None else request.schedule
+        self.schedule = Schedule.of(schedule)
+        self.optimizer = Optimizer.of(default_optimizer() if request.optimizer is None else request.optimizer)
+        for name, base, component in (
+            ("optimizer", Optimizer, self.optimizer),
+            ("schedule", Schedule, self.schedule),
+        ):
+            if not isinstance(component, base):
+                raise RequestError(f"{name} must be a {base.__name__} or the spec of one, got {component!r}")
+        self._gradients = Gradients(request.clip_norm, request.l1, request.l2)
+        if self.optimizer.steps:
+            steps = self.optimizer.steps
+            raise RequestError(f"{self.optimizer} has taken {steps} steps before; give a new one, or its spec")
+        self.data = self._read()
+        self.trained = untrained(
+            request.model,
+            request.loss,
+            self.data,
+            self.seeds,
+            dtype=DTYPES[request.dtype],
+            device=device,
+            scaling=request.scaling,
+            missing=request.missing,
+        )
+        self.metrics = chosen_metrics(request.metrics, self.trained.loss, self.data.classes)
+        self._examples = for_training(self.trained, self.data, request.class_weight)
+        self._validated = None
+        if self.data.validation is not None:
+            self._validated = Validation(self.trained, self.data.validation, self.metrics)
+        self._diagnosis = Diagnosis(self.trained, self.optimizer, self._gradients, self._examples)
+        self._early_stopping = None if request.patience is None else EarlyStopping(request.patience)
+
+    @property
+    def threads(self) -> int:
+        """With how many all is computed."""
+        if self.request.threads is not None:
+            return self.request.threads
+        examples = self._examples
+        rows = examples.epoch_rows if isinstance(examples, Examples) else None
+        return threads_for_step(self.trained.model.parameters, min(self.request.batch_size, rows or examples.rows))
+
+    @property
+    def validation_history(self) -> Tensor | None:
+        """The loss of each epoch on the validation part, `[epochs, *rounds]`; None where there is none."""
+        return torch.stack(self._validated.losses).cpu() if self._validated and self._validated.losses else None
+
+    def run(
+        self,
+        out: Path | None = None,
+        keeper: Keeper | None = None,
+        on_epoch: Callable[[int, Tensor, Validation | None], Any] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Training:
+        """Train. Raises DivergedError when the loss becomes NaN or infinite; its `training` is what there was before.
+
+        Args:
+            out: the folder of the run, for plugins that write something.
+            keeper: of checkpoints, see `fit`.
+            on_epoch, stop: see `minidl_core.train`.
+        """
+        hooks = RunHooks(self._described(out))
+        validated = self._validated
+
+        def epoch_ended(epoch: int, losses: Tensor, _: Tensor) -> Any:
+            hooks.epoch_end(epoch, losses, validated.loss if validated else None)
+            return None if on_epoch is None else on_epoch(epoch, losses, validated)
+
+        training: Training | None = None
+        try:
+            hooks.start()
+            start = perf_counter()
+            history = fit(
+                self.trained.model,
+                self._examples,
+                self.trained.loss,
+                self.optimizer,
+                epochs=self.request.epochs,
+                batch_size=self.request.batch_size,
+                seeds=self.seeds,
+                schedule=self.schedule,
+                gradients=self._gradients,
+                early_stopping=self._early_stopping,
+                watched=validated.epoch_ended if validated else None,
+                threads=self.threads,
+                capture=self.request.capture,
+                diagnosis=self._diagnosis,
+                on_epoch=epoch_ended if hooks.listening or on_epoch is not None else None,
+                stop=stop,
+                keeper=keeper,
+                remembering={"diagnosis": self._diagnosis, **({"validation": validated} if validated else {})},
+            )
+            self._diagnosis.ended(len(history))
+            training = self._ended(history, perf_counter() - start)
+        except DivergedError as error:
+            self._diagnosis.explain(error)
+            training = error.training = self._ended(error.history, perf_counter() - start)
+            raise
+        finally:
+            hooks.end(training)
+        return training
+
+    @property
+    def fractions_held_out(self) -> dict[str, float | None]:
+        """Of a table, for test and for validation; None where something else says what is held out."""
+        by, _ = self._key
+        request, how = self.request, self._split.splitting(by)
+        has_test = request.test is not None or request.folds is not None
+        return {
+            "test_fraction": request.test_fraction if has_test or by == "part" else how.test_fraction,
+            "validation_fraction": request.validation_fraction
+            if request.validation is not None or by == "part"
+            else how.validation_fraction,
+        }
+
+    @property
+    def _key(self) -> tuple[By, str | None]:
+        request = self.request
+        return split_key(split=request.split, group=request.group, time=request.time)
+
+    @property
+    def _split(self) -> SplitRequest:
+        request = self.request
+        return SplitRequest(
+            request.test,
+            request.test_fraction,
+            request.validation,
+            request.validation_fraction,
+            request.folds,
+            request.resplit,
+            is_stopped=request.patience is not None,
+        )
+
+    def _read(self) -> RoundData:
+        request, (key_is, key) = self.request, self._key
+        reading = Reading(
+            request.target,
+            request.task,
+            request.features,
+            request.drop,
+            request.categorical,
+            request.missing,
+            request.weight,
+            key,
+            key_is,
+        )
+        return round_data(request.data, reading, self._split, self.seeds)
+
+    def _described(self, out: Path | None) -> Run:
+        return Run(
+            model=str(self.trained.model),
+            data=self.request.data_name,
+            loss=str(self.trained.loss),
+            optimizer=str(self.optimizer),
+            schedule=str(self.schedule),
+            epochs=self.request.epochs,
+            batch_size=self.request.batch_size,
+            seeds=tuple(self.seeds),
+            out=out,
+        )
+
+    def _ended(self, history: Tensor, seconds: float) -> Training:
+        trained, data, stopping = self.trained, self.data, self._early_stopping
         return Training(
             trained,
-            data_of_rounds,
-            updates,
-            plan,
-            batch_size,
+            data,
+            self.optimizer,
+            self.schedule,
+            self.request.batch_size,
             history.cpu(),
-            torch.stack(validated.losses).cpu() if validated and validated.losses else None,
+            self.validation_history,
             seconds,
-            train=trained.evaluate(data_of_rounds.train, measures),
-            validation=trained.evaluate(data_of_rounds.validation, measures) if data_of_rounds.validation else None,
-            test=trained.evaluate(data_of_rounds.test, measures) if data_of_rounds.test else None,
-            interrupted=len(history) < epochs and not (early_stopping is not None and early_stopping.has_ended),
-            best_epochs=None if early_stopping is None else tuple(early_stopping.epochs.reshape(-1).tolist()),
+            train=trained.evaluate(data.train, self.metrics),
+            validation=trained.evaluate(data.validation, self.metrics) if data.validation else None,
+            test=trained.evaluate(data.test, self.metrics) if data.test else None,
+            interrupted=len(history) < self.request.epochs and not (stopping is not None and stopping.has_ended),
+            best_epochs=None if stopping is None else tuple(stopping.epochs.reshape(-1).tolist()),
         )
-
-    hooks = RunHooks(
-        Run(
-            model=str(trained.model),
-            data=str(data) if isinstance(data, str | Path | Dataset) else f"a table of {len(data)} rows",
-            loss=str(criterion),
-            optimizer=str(updates),
-            schedule=str(plan),
-            epochs=epochs,
-            batch_size=batch_size,
-            seeds=tuple(seeds),
-            out=None if out is None else Path(out),
-        )
-    )
-
-    def epoch_ended(epoch: int, losses: Tensor, _: Tensor) -> Any:
-        hooks.epoch_end(epoch, losses, validated.loss if validated else None)
-        return None if on_epoch is None else on_epoch(epoch, losses, validated)
-
-    training: Training | None = None
-    try:
-        hooks.start()
-        start = perf_counter()
-        history = fit(
-            trained.model,
-            examples,
-            criterion,
-            updates,
-            epochs=epochs,
-            batch_size=batch_size,
-            seeds=seeds,
-            schedule=plan,
-            gradients=gradients,
-            early_stopping=early_stopping,
-            watched=validated.epoch_ended if validated else None,
-            threads=threads,
-            capture=capture,
-            diagnosis=diagnosis,
-            on_epoch=epoch_ended if hooks.listening or on_epoch is not None else None,
-            stop=stop,
-        )
-        diagnosis.ended(len(history))
-        training = finished(history, perf_counter() - start)
-    except DivergedError as error:
-        diagnosis.explain(error)
-        training = error.training = finished(error.history, perf_counter() - start)
-        raise
-    finally:
-        hooks.end(training)
-    return training
 
 
 def _rounds(rounds: int | None, folds: int | None) -> int:

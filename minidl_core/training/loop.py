@@ -31,7 +31,7 @@ from minidl_core.training.early_stopping import EarlyStopping
 from minidl_core.training.gradients import Gradients
 from minidl_core.training.scheduled_rate import ScheduledRate
 from minidl_core.training.stopped import StoppedRounds
-from minidl_core.training.threads import threads_for, use_threads
+from minidl_core.training.threads import threads_for_step, use_threads
 
 
 def fit(
@@ -94,8 +94,6 @@ def fit(
     encoded = examples.each(lambda part: _encoded(part, model, loss))
     batches = Batches(encoded, batch_size, seeds, parameters.rounds)
     share = batches.shares().to(parameters.values)
-    # A weight is multiplied and added once for each row.
-    operations = 2 * parameters.values.numel() * min(batch_size, batches.rows)
     course, random_numbers = Course(parameters, len(batches)), RandomNumbers(parameters.values.device)
     rate = ScheduledRate(optimizer, parameters, schedule, epochs, len(batches))
     after_epoch = AfterEpoch(rate, early_stopping, watched, on_epoch)
@@ -103,7 +101,7 @@ def fit(
     if early_stopping is not None:
         early_stopping.begin(in_rounds)
     with (
-        use_threads(threads_for(operations) if threads is None else threads),
+        use_threads(threads or threads_for_step(parameters, min(batch_size, batches.rows))),
         random_numbers.seeded(seeds[0]),
         rate,
     ):

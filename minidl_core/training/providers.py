@@ -8,26 +8,26 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from minidl_core.errors import ModelFileError, ModelFileWarning
-from minidl_core.losses import Loss
 from minidl_core.nn import Module
 from minidl_core.plugins import registry
 from minidl_core.registry import Provider, Registration, canonical
 from minidl_core.spec.calls import Names
-from minidl_core.spec.component import components_within
+from minidl_core.spec.component import Component, components_within
 
 LONGEST = 200
 """Characters of each text."""
 _KEYS = ("kind", "name", "plugin", "distribution", "version")
 
 
-def providers_of(model: Module, loss: Loss) -> list[dict[str, str]]:
-    """For each component, by the name that the spec has for it: its plugin, its distribution and that one's version.
+def providers_of(model: Module, *others: Component) -> list[dict[str, str]]:
+    """For each component of a model, and each other one with those within it, by its name in the spec:
+    its plugin, its distribution and that one's version.
 
     Raises ModelFileError for a component that is not registered.
     """
     layers = [layer for place, layer in model.layers_within().items() if place]
     found = {}
-    for component in (one for whole in (loss, *layers) for one in components_within(whole)):
+    for component in (one for whole in (*others, *layers) for one in components_within(whole)):
         registration = registry().of(type(component))
         if registration is None:
             raise ModelFileError(

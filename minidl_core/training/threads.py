@@ -10,6 +10,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 from minidl_core.errors import require
+from minidl_core.nn import FlatParameters
 
 MAX_THREADS = 256
 SMALL_STEP = 100_000_000
@@ -24,6 +25,11 @@ cores, each step waits for it, and may take ten times as long.
 def threads_for(operations: int) -> int:
     """The threads for a step whose forward pass takes so many operations."""
     return 1 if operations < SMALL_STEP else torch.get_num_threads()
+
+
+def threads_for_step(parameters: FlatParameters, rows: int) -> int:
+    """The same for batches of so many rows: each weight is multiplied and added once for each of them."""
+    return threads_for(2 * parameters.values.numel() * rows)
 
 
 @functools.cache

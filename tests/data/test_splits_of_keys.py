@@ -17,7 +17,7 @@ from minidl_core.data import Table, numeric
 from minidl_core.data.rounds import Examples, split
 from minidl_core.data.splits import Split, Splitting, epoch_rows, splits
 from minidl_core.errors import DataError, RequestError
-from minidl_core.training import train
+from minidl_core.runs import train
 
 any_split = settings(deadline=None, max_examples=100)
 SEEDS = [3, 4, 5]

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from minidl_core.data import Table, numeric
+from minidl_core.runs import train
 from minidl_core.seeding import generator
-from minidl_core.training import Training, train
+from minidl_core.training import Training
 
 TableOf = Callable[..., Table]
 

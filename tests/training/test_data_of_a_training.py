@@ -11,7 +11,7 @@ import torch
 
 from minidl_core.data import Table, read_table
 from minidl_core.errors import DataError, RequestError
-from minidl_core.training import train
+from minidl_core.runs import train
 
 MODEL = "linear(_,3)-tanh-linear(3,_)"
 FRAME = pl.DataFrame(

@@ -13,8 +13,8 @@ import pytest
 from needs import needs
 
 from minidl_core.plugins import loaded_plugins
+from minidl_core.runs import train
 from minidl_core.spec import build_model
-from minidl_core.training import train
 from minidl_core.training.defaults import default_loss, default_model, default_optimizer, default_schedule
 
 
@@ -72,7 +72,7 @@ def test_the_rate_falls_only_where_no_optimizer_was_chosen() -> None:
 FRAME = pl.DataFrame({"a": [i * 7 % 10 for i in range(40)], "b": [i % 2 for i in range(40)], "t": ["u", "v"] * 20})
 CODE = """
 import json, polars as pl, sys
-from minidl_core.training import train
+from minidl_core.runs import train
 frame = pl.DataFrame({"a": [i * 7 % 10 for i in range(40)], "b": [i % 2 for i in range(40)], "t": ["u", "v"] * 20})
 done = train(None, frame, target="t", epochs=30)
 print(json.dumps([str(one) for one in (done.trained.loss, done.optimizer, done.schedule, done.trained.model)]

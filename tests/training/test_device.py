@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from minidl_core.errors import RequestError
-from minidl_core.training import Training, load_model, save_model, train
+from minidl_core.runs import train
+from minidl_core.training import Training, load_model, save_model
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 

@@ -19,7 +19,8 @@ from minidl_core.errors import DivergedError
 from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Module, ReLU, Sequential, Zeros
 from minidl_core.nn.saved import saved
-from minidl_core.training import Training, experiment, train
+from minidl_core.runs import train
+from minidl_core.training import Training, experiment
 from minidl_core.training.diagnosis.look import Double
 
 DATA = "disk(n=150)"

@@ -12,8 +12,8 @@ from minidl_core.errors import DivergedError
 from minidl_core.losses import MSE
 from minidl_core.nn import Sequential
 from minidl_core.optim import SGD
+from minidl_core.runs import train
 from minidl_core.spec import build_model
-from minidl_core.training import train
 
 # With x = 1, t = 0 and this rate, a step multiplies the weight by 1 - 2 lr = -1e10. From w = 1 the loss w² of step k
 # is 10^(20 (k - 1)), and leaves the range of float64, 1.8e308, at step 17.

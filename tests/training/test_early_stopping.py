@@ -14,7 +14,8 @@ from minidl_core.errors import ArgumentError, DivergedError
 from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Module, Sequential, Tanh
 from minidl_core.optim import SGD
-from minidl_core.training import fit, train
+from minidl_core.runs import train
+from minidl_core.training import fit
 from minidl_core.training.early_stopping import EarlyStopping
 
 EPOCHS, PATIENCE = 60, 4

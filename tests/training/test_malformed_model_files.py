@@ -20,7 +20,8 @@ from torch import Tensor
 from minidl_core.data import Column, numeric
 from minidl_core.data.preprocessing import Preprocessing
 from minidl_core.errors import ModelFileError
-from minidl_core.training import load_model, save_model, train
+from minidl_core.runs import train
+from minidl_core.training import load_model, save_model
 
 Header = dict[str, Any]
 COLUMNS = (*numeric("x", "y"), Column("is", "boolean"), Column("of", "category", ("a", "b", "c")))

@@ -16,8 +16,9 @@ from minidl_core.data import MappedTable, Table, map_table, mapped, mapped_examp
 from minidl_core.data.rounds import Examples, examples_of
 from minidl_core.losses import MSE
 from minidl_core.optim import SGD
+from minidl_core.runs import train
 from minidl_core.spec import build_model
-from minidl_core.training import Training, load_model, save_model, train
+from minidl_core.training import Training, load_model, save_model
 from minidl_core.training.loop import fit
 
 MODEL = "linear(_,4)-tanh-linear(4,_)"
@@ -165,7 +166,7 @@ MEASURED = """
 import sys
 import numpy as np
 from minidl_core.data import mapped, mapped_examples
-from minidl_core.training import train
+from minidl_core.runs import train
 
 def peak():
     with open("/proc/self/status") as file:

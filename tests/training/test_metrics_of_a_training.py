@@ -16,7 +16,8 @@ from minidl_core.data.standardization import Standardization
 from minidl_core.errors import RequestError, SpecError
 from minidl_core.losses import MSE
 from minidl_core.metrics import F1, Metric
-from minidl_core.training import MatrixStatistics, Statistics, Training, load_model, save_model, train
+from minidl_core.runs import train
+from minidl_core.training import MatrixStatistics, Statistics, Training, load_model, save_model
 from minidl_core.training.figures import Figures
 
 OF_CLASSES = ["f1", "balanced_accuracy", "confusion_matrix", "roc_auc", "log_loss"]

@@ -21,7 +21,8 @@ from minidl_core.data.rounds import Examples
 from minidl_core.errors import ModelFileError, StorageError
 from minidl_core.losses import MSE
 from minidl_core.nn import Initializer, Linear, Module, ReLU, Sequential, Zeros
-from minidl_core.training import TrainedModel, Training, load_model, save_model, train
+from minidl_core.runs import train
+from minidl_core.training import TrainedModel, Training, load_model, save_model
 
 Change = Callable[[TrainedModel], TrainedModel]
 

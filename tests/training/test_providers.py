@@ -14,7 +14,8 @@ from safetensors import safe_open
 
 from minidl_core.errors import ModelFileError, ModelFileWarning
 from minidl_core.plugins import loaded_plugins
-from minidl_core.training import TrainedModel, load_model, save_model, train
+from minidl_core.runs import train
+from minidl_core.training import TrainedModel, load_model, save_model
 
 CODE = """
 from minidl_core.hookspecs import hookimpl

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from minidl_core.training import train
+from minidl_core.runs import train
 
 MODEL = "linear(_,8)-relu-linear(8,8)-tanh-linear(8,8)-sigmoid-linear(8,_)"
 SCRIPT = f"""

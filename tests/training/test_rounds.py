@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from minidl_core.data.batches import Batches
+from minidl_core.runs import train
 from minidl_core.seeding import round_seeds
-from minidl_core.training import Training, train
+from minidl_core.training import Training
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 BATCH = 10

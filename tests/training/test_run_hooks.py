@@ -14,7 +14,8 @@ import torch
 from plugin_code import Plugin
 
 from minidl_core.errors import DataError, DivergedError, PluginError, PluginWarning, RequestError
-from minidl_core.training import Run, Training, train
+from minidl_core.runs import train
+from minidl_core.training import Run, Training
 
 MODEL, DATA = "linear(_,4)-tanh-linear(4,_)", "disk(n=40)"
 LISTENING = """

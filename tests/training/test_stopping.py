@@ -13,8 +13,9 @@ from minidl_core.data.rounds import Examples
 from minidl_core.losses import MSE
 from minidl_core.nn import Sequential
 from minidl_core.optim import SGD
+from minidl_core.runs import train
 from minidl_core.spec import build_model
-from minidl_core.training import fit, train
+from minidl_core.training import fit
 
 ROWS, BATCH, STEPS = 22, 5, 5  # 5 steps an epoch
 SEEDS = [3, 4]

@@ -13,7 +13,8 @@ from needs import needs
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
 from minidl_core.errors import DataError, RequestError
-from minidl_core.training import load_model, save_model, train
+from minidl_core.runs import train
+from minidl_core.training import load_model, save_model
 
 MODEL = "linear(_,6)-tanh-linear(6,_)"
 _random = np.random.default_rng(1)

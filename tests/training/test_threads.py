@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from minidl_core.training import train
+from minidl_core.runs import train
 from minidl_core.training.threads import SMALL_STEP, threads_for, use_threads
 
 

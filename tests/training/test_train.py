@@ -25,7 +25,8 @@ from minidl_core.errors import (
 from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Sequential, Tanh
 from minidl_core.optim import SGD
-from minidl_core.training import Training, save_model, train
+from minidl_core.runs import train
+from minidl_core.training import Training, save_model
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from torch import Tensor
 from minidl_core.data import Table, numeric
 from minidl_core.data.rounds import Examples
 from minidl_core.errors import DataError, RequestError, ShapeError
-from minidl_core.training import TrainedModel, Training, train
+from minidl_core.runs import train
+from minidl_core.training import TrainedModel, Training
 
 
 def outputs_by_hand(trained: TrainedModel, features: Tensor) -> list[Tensor]:

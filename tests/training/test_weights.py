@@ -16,7 +16,7 @@ from minidl_core.data import Table, numeric
 from minidl_core.data.batches import Batches
 from minidl_core.data.rounds import Examples
 from minidl_core.errors import RequestError
-from minidl_core.training import train
+from minidl_core.runs import train
 from minidl_core.training.untrained import weighted_by_class
 
 MODEL = "linear(_,5)-tanh-linear(5,_)"

@@ -1,0 +1,47 @@
+"""Runs beside each other: in what they were asked to differ, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from minidl_core.errors import ModelFileError
+from minidl_core.persistence.lock import is_locked
+from minidl_core.runs.record import FILE_NAME, Record, read_record
+
+
+def runs_in(folder: Path) -> Iterator[tuple[Path, Record | ModelFileError]]:
+    """The runs within a folder, by name; an error for each that cannot be read."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if (path / FILE_NAME).exists():
+            try:
+                yield path, read_record(path)
+            except ModelFileError as error:
+                yield path, error
+
+
+def state_of(path: Path, record: Record) -> str:
+    """Its state; that of a run which was killed is `killed`."""
+    return "killed" if record.state == "running" and not is_locked(path) else record.state
+
+
+def scores(record: Record) -> dict[str, Any]:
+    """What it is told by: the figures on the part for test, else for validation, else for training; with the part."""
+    part = next((part for part in ("test", "validation", "train") if part in record.figures), None)
+    return {} if part is None else {f"{part} {name}": figure for name, figure in record.figures[part].items()}
+
+
+def numbers(record: Record) -> dict[str, Any]:
+    """All figures of all parts by name, `test accuracy`: those of each round."""
+    return {
+        f"{part} {name}": figure["values"]
+        for part, figures in record.figures.items()
+        for name, figure in figures.items()
+    }
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What differs, by key; None for what is not there."""
+    keys = {**one, **other}
+    return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}

@@ -1,0 +1,107 @@
+"""The folder of a run, which one process at a time writes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from minidl_core.errors import RequestError, StorageError
+from minidl_core.persistence.lock import LOCK_NAME, locked
+from minidl_core.persistence.whole_file import remove_leftovers, write_whole
+from minidl_core.runs import checkpoint_file, record
+from minidl_core.training import model_file
+
+HISTORY = "history.csv"
+REPORT = "report.html"
+
+
+class RunFolder:
+    """Where a run is, and what is in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def new(cls, path: Path) -> RunFolder:
+        """One that is not there yet, and is made when it is needed. Raises RequestError where it is: nothing is ever
+        overwritten."""
+        folder = cls(path)
+        folder._require_new()
+        return folder
+
+    @property
+    def model(self) -> Path:
+        return self.path / model_file.FILE_NAME
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / checkpoint_file.FILE_NAME
+
+    @property
+    def has_checkpoint(self) -> bool:
+        return self.checkpoint.exists()
+
+    @contextmanager
+    def created(self) -> Iterator[None]:
+        """Make it, and hold it. Where nothing was kept in it, it is gone in the end, and so are folders made for it."""
+        missing = [one for one in (self.path, *self.path.parents) if not one.exists()]
+        try:
+            self.path.mkdir(parents=True)
+        except FileExistsError:
+            self._require_new()
+            raise
+        except OSError as error:
+            raise StorageError(f"cannot make the folder '{self.path}': {error.strerror or error}") from None
+        try:
+            with locked(self.path):
+                yield
+        finally:
+            self._remove_if_nothing_is_kept(missing)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Hold it, without what a process that was killed has left there."""
+        with locked(self.path):
+            remove_leftovers(self.path)
+            yield
+
+    def write_history(self, seeds: list[int], history: Tensor, validation_history: Tensor | None) -> None:
+        """Write what `history_rows` gives."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(history_rows(seeds, history, validation_history))
+        write_whole(self.path / HISTORY, text.getvalue().encode())
+
+    def _require_new(self) -> None:
+        if (self.path / record.FILE_NAME).exists():
+            raise RequestError(
+                f"'{self.path}' has a run already, and nothing is overwritten; give a new folder, or go on with that "
+                f"run: minidl train --resume {self.path}"
+            )
+        if self.path.exists():
+            raise RequestError(f"'{self.path}' exists, and nothing is overwritten; give a new folder")
+
+    def _remove_if_nothing_is_kept(self, made: list[Path]) -> None:
+        with suppress(OSError):
+            if {one.name for one in self.path.iterdir()} <= {record.FILE_NAME, LOCK_NAME}:
+                for name in record.FILE_NAME, LOCK_NAME:
+                    (self.path / name).unlink(missing_ok=True)
+                for folder in made:
+                    folder.rmdir()
+
+
+def history_rows(seeds: list[int], history: Tensor, validation_history: Tensor | None) -> list[list[Any]]:
+    """A heading, and a row for each epoch and round with its losses, of `[epochs, *rounds]`."""
+    losses = {"loss": history} | ({} if validation_history is None else {"validation_loss": validation_history})
+    numbers = [one.reshape(len(history), len(seeds)).tolist() for one in losses.values()]
+    rows = [
+        [epoch + 1, number + 1, seed, *(one[epoch][number] for one in numbers)]
+        for epoch in range(len(history))
+        for number, seed in enumerate(seeds)
+    ]
+    return [["epoch", "round", "seed", *losses], *rows]

@@ -1,0 +1,60 @@
+"""A run that has ended, to be looked at again."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from minidl_core.errors import ModelFileError
+from minidl_core.runs.again import as_it_was
+from minidl_core.runs.folder import HISTORY, RunFolder
+from minidl_core.runs.record import Record, read_record
+from minidl_core.training import Training, load_model
+
+
+def training_of(folder: Path | str) -> tuple[Training, Record]:
+    """What a run has given so far, with its data read again and its model from the file.
+
+    Raises ModelFileError where there is no run with a model, and DataError where its data is not what it was.
+    """
+    place = RunFolder(Path(folder))
+    record = read_record(place.path)
+    experiment = as_it_was(record)
+    trained, data = load_model(place.model), experiment.data
+    losses = read_history(place.path / HISTORY, trained.rounds)
+    parts = {
+        name: None if part is None else trained.evaluate(part, experiment.metrics)
+        for name, part in {"train": data.train, "validation": data.validation, "test": data.test}.items()
+    }
+    best = record.best_epochs
+    training = Training(
+        trained,
+        data,
+        experiment.optimizer,
+        experiment.schedule,
+        experiment.request.batch_size,
+        losses["loss"],
+        losses.get("validation_loss"),
+        record.seconds,
+        train=parts["train"] or {},
+        validation=parts["validation"],
+        test=parts["test"],
+        interrupted=record.state in ("interrupted", "running"),
+        best_epochs=None if best is None else tuple(best),
+    )
+    return training, record
+
+
+def read_history(path: Path, rounds: tuple[int, ...]) -> dict[str, Tensor]:
+    """The losses by name, `[epochs, *rounds]`, float64."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            heading, *rows = csv.reader(file)
+        numbers = torch.tensor([[float(cell) for cell in row] for row in rows], dtype=torch.float64)
+        columns = numbers.reshape(-1, *rounds, len(heading)).movedim(-1, 0)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelFileError(f"cannot read '{path}': {error}") from None
+    return {name: column for name, column in zip(heading, columns, strict=True) if name.endswith("loss")}
