@@ -9,6 +9,7 @@ import torch
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
+from minidl_core.data.examples import Examples
 from minidl_core.errors import DataError
 from minidl_core.pictures.colours import INK, PAPER, SHADES, marker, series
 from minidl_core.pictures.drawing import SIZE, axes, figure, scale_of_shades
@@ -88,7 +89,8 @@ def regions(training: Training) -> Picture | None:
             interpolation="none",
         )
         _draw_points(area, place, true, answers, names, label(trained.target_names[0], 22))
-    caption = _caption(training, part, len(place), total)
+    is_split = isinstance(examples, Examples) and examples.features.dim() > 2
+    caption = _caption(training, part, len(place), total, is_split)
     return Picture("regions", "Predicted surface" if trained.classes is None else "Decision regions", caption, whole)
 
 
@@ -176,16 +178,17 @@ def _draw_surface(area: Axes, surface: Numbers, extent: Extent, place: Numbers, 
     return image
 
 
-def _caption(training: Training, part: str, drawn: int, total: int) -> str:
+def _caption(training: Training, part: str, drawn: int, total: int, is_split: bool) -> str:
     rounds = len(training.trained.seeds)
     mean = f", the mean output of its {rounds} rounds" if rounds > 1 else ""
     among = f"{drawn:,} of the {count(total, f'{part} row')}" if drawn < total else f"the {count(total, f'{part} row')}"
+    known = " Where rounds split one table, other rounds were trained on some of them." if is_split else ""
     if training.trained.classes is None:
         return (
             f"What the model answers{mean}, by the two columns, in colour; points are {among}, in the colour of their "
-            "true value, so that those which stand out are predicted badly."
+            f"true value, so that those which stand out are predicted badly.{known}"
         )
     return (
         f"What the model answers{mean}, by the two columns; points are {among}, in the colour of their true class, "
-        "with a ring around those that are taken for another."
+        f"with a ring around those that are taken for another.{known}"
     )
