@@ -93,7 +93,10 @@ def _total(examples: Examples | MappedExamples, rounds: int) -> int:
 
 def points(examples: Examples | MappedExamples, most: int) -> tuple[Examples, int]:
     """Rows of all rounds together, as those of one, so many at most; and how many there are in all."""
-    rounds = math.prod(examples.features.shape[:-2]) if isinstance(examples, Examples) else len(examples.seeds or "1")
+    if isinstance(examples, Examples):
+        rounds = math.prod(examples.features.shape[:-2])
+    else:
+        rounds = len(examples.seeds) if examples.seeds else 1
     sample = some(examples, max(1, most // rounds))
     is_there = torch.ones(sample.target.shape[: sample.features.dim() - 1], dtype=torch.bool)
     if sample.weight is not None:
