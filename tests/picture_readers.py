@@ -14,7 +14,7 @@ from minidl_core.training import Training
 
 HOSTILE = (
     "<script>alert(1)</script>",
-    "$\\frac{a}{",
+    "$\\frac{a}{$ $x^2$",
     "a & b]]>",
     "--><!--",
     "x" * 80,

@@ -28,11 +28,10 @@ def pictures_of(training: Training) -> dict[str, Picture]:
         raise RequestError(
             "pictures are drawn with matplotlib, which is not installed: pip install 'minidl-core[report]'"
         ) from None
-    from minidl_core.training.threads import threads_for, use_threads
-    from minidl_core.training.trained_model import ROWS_AT_ONCE
+    from minidl_core.training.threads import use_threads
 
-    of_one_row = 2 * training.trained.model.parameters.values.numel() / len(training.trained.seeds)
-    with drawing(), use_threads(threads_for(int(of_one_row * ROWS_AT_ONCE))):
+    # So little is computed that a second thread would save little, and lose much where another program has its core.
+    with drawing(), use_threads(1):
         return {picture.name: picture for picture in _drawn(training) if picture is not None}
 
 

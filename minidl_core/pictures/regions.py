@@ -9,12 +9,13 @@ import torch
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
+from minidl_core.data.examples import Examples
 from minidl_core.errors import DataError
 from minidl_core.pictures.colours import INK, PAPER, SHADES, marker, series
 from minidl_core.pictures.drawing import SIZE, axes, figure, scale_of_shades
 from minidl_core.pictures.picture import Picture
 from minidl_core.pictures.ranges import padded
-from minidl_core.pictures.rows import held_out, points
+from minidl_core.pictures.rows import OPERATIONS, held_out, operations, points
 from minidl_core.pictures.wording import count, label, width_of
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
     from minidl_core.training import Training
 
-OPERATIONS = 4e9
-CELLS = range(60, 221)
-"""Of the image, in each direction; so many that all rounds together take no more operations."""
-MOST_POINTS = 1000
+CELLS = range(40, 221)
+"""Of the image, in each direction."""
+POINTS = range(200, 1001)
+"""At most: as many as the operations of a picture allow, since all rounds answer for each."""
 MOST_NAMES = 14
 """Of classes, told beside the picture."""
 MANY_MISTAKES = 0.1
@@ -50,7 +51,8 @@ def regions(training: Training) -> Picture | None:
     if len(trained.target_names) > 1:
         return None
     part, examples = held_out(training)
-    sample, total = points(examples, MOST_POINTS)
+    allowed = int(OPERATIONS / operations(training))
+    sample, total = points(examples, min(max(allowed, POINTS.start), POINTS.stop - 1))
     place = sample.features.numpy()
     if not len(place):
         return None
@@ -58,7 +60,7 @@ def regions(training: Training) -> Picture | None:
     if not np.isfinite(limits).all():
         return None
     try:
-        surface = _numbered(trained.predict(_grid(training, limits)), trained.classes)
+        surface = _numbered(trained.predict(_grid(allowed, limits)), trained.classes)
         answers = _numbered(trained.predict(sample.features), trained.classes)
     except DataError:  # an output somewhere is not finite
         return None
@@ -88,14 +90,14 @@ def regions(training: Training) -> Picture | None:
             interpolation="none",
         )
         _draw_points(area, place, true, answers, names, label(trained.target_names[0], 22))
-    caption = _caption(training, part, len(place), total)
+    is_split = isinstance(examples, Examples) and examples.features.dim() > 2
+    caption = _caption(training, part, len(place), total, is_split)
     return Picture("regions", "Predicted surface" if trained.classes is None else "Decision regions", caption, whole)
 
 
-def _grid(training: Training, limits: list[tuple[float, float]]) -> torch.Tensor:
-    """The middles of the cells of an image, row by row from the lower left, `[n, 2]`."""
-    of_one = 2 * max(1, training.trained.model.parameters.values.numel()) + 50 * len(training.trained.seeds)
-    side = min(max(int((OPERATIONS / of_one) ** 0.5), CELLS.start), CELLS.stop - 1)
+def _grid(cells: int, limits: list[tuple[float, float]]) -> torch.Tensor:
+    """The middles of about so many cells of an image, row by row from the lower left, `[n, 2]`."""
+    side = min(max(int(cells**0.5), CELLS.start), CELLS.stop - 1)
     middles = (np.arange(side) + 0.5) / side
     x, y = np.meshgrid(*(low + (high - low) * middles for low, high in limits))
     return torch.from_numpy(np.stack([x.ravel(), y.ravel()], -1))
@@ -176,16 +178,17 @@ def _draw_surface(area: Axes, surface: Numbers, extent: Extent, place: Numbers, 
     return image
 
 
-def _caption(training: Training, part: str, drawn: int, total: int) -> str:
+def _caption(training: Training, part: str, drawn: int, total: int, is_split: bool) -> str:
     rounds = len(training.trained.seeds)
     mean = f", the mean output of its {rounds} rounds" if rounds > 1 else ""
     among = f"{drawn:,} of the {count(total, f'{part} row')}" if drawn < total else f"the {count(total, f'{part} row')}"
+    known = " Where rounds split one table, other rounds were trained on some of them." if is_split else ""
     if training.trained.classes is None:
         return (
             f"What the model answers{mean}, by the two columns, in colour; points are {among}, in the colour of their "
-            "true value, so that those which stand out are predicted badly."
+            f"true value, so that those which stand out are predicted badly.{known}"
         )
     return (
         f"What the model answers{mean}, by the two columns; points are {among}, in the colour of their true class, "
-        "with a ring around those that are taken for another."
+        f"with a ring around those that are taken for another.{known}"
     )

@@ -15,8 +15,8 @@ from minidl_core.pictures.wording import count
 if TYPE_CHECKING:
     from minidl_core.training import Training
 
-OPERATIONS = 2e10
-"""Of a forward pass, which takes about a second."""
+OPERATIONS = 4e9
+"""Of a forward pass, which takes about a second where each round has few rows at a time."""
 MOST_ROWS = 100_000
 """Of all rounds together, that are computed."""
 
@@ -42,6 +42,11 @@ class Rows:
         if len(self.true) == self.total:
             return f"the {count(self.total, f'{self.part} row')}{of_rounds}"
         return f"{len(self.true):,} of the {count(self.total, f'{self.part} row')}{of_rounds}"
+
+
+def operations(training: Training) -> int:
+    """About how many a forward pass of a row takes, in all rounds."""
+    return 2 * training.trained.model.parameters.values.numel() + 50 * len(training.trained.seeds)
 
 
 def held_out(training: Training) -> tuple[str, Examples | MappedExamples]:
@@ -71,8 +76,7 @@ def answered(training: Training) -> Rows:
     trained = training.trained
     part, examples = held_out(training)
     rounds = len(trained.seeds)
-    of_one_row = 2 * max(1, trained.model.parameters.values.numel())  # in all rounds
-    sample = some(examples, max(1, min(MOST_ROWS // rounds, int(OPERATIONS / of_one_row))))
+    sample = some(examples, max(1, min(MOST_ROWS // rounds, int(OPERATIONS / operations(training)))))
     output = trained.outputs(trained.prepared(sample).features).double().cpu()
     if trained.classes is None:
         assert trained.target is not None
@@ -93,7 +97,10 @@ def _total(examples: Examples | MappedExamples, rounds: int) -> int:
 
 def points(examples: Examples | MappedExamples, most: int) -> tuple[Examples, int]:
     """Rows of all rounds together, as those of one, so many at most; and how many there are in all."""
-    rounds = math.prod(examples.features.shape[:-2]) if isinstance(examples, Examples) else len(examples.seeds or "1")
+    if isinstance(examples, Examples):
+        rounds = math.prod(examples.features.shape[:-2])
+    else:
+        rounds = len(examples.seeds) if examples.seeds else 1
     sample = some(examples, max(1, most // rounds))
     is_there = torch.ones(sample.target.shape[: sample.features.dim() - 1], dtype=torch.bool)
     if sample.weight is not None:

@@ -23,7 +23,7 @@ def test_regions_are_what_the_model_predicts(disk):
     [image] = picture.figure.axes[0].images
     shown, (left, right, below, above) = np.asarray(image.get_array()), image.get_extent()
     side = len(shown)
-    assert picture.heading == "Decision regions"
+    assert (picture.heading, image.origin) == ("Decision regions", "lower")
     for row, column in [(0, 0), (side // 2, side // 2), (side - 1, 3), (side // 3, side // 4)]:
         x = left + (right - left) * (column + 0.5) / side
         y = below + (above - below) * (row + 0.5) / side
@@ -64,6 +64,7 @@ def test_of_values_there_is_a_surface_in_their_units():
     [image], [points] = area.images, area.collections
     left, right, below, above = image.get_extent()
     side = len(image.get_array())
+    assert image.origin == "lower"
     middle = [[left + (right - left) * (0.5 + 40) / side, below + (above - below) * (0.5 + 30) / side]]
     [answer] = training.trained.predict(torch.tensor(middle, dtype=torch.float64))
     assert image.get_array()[30, 40] == pytest.approx(answer)

@@ -117,7 +117,7 @@ def test_hostile_classes_are_a_legend():
     picture = pictures_of(trained(classes([*HOSTILE], features=2), target="class", epochs=1))["regions"]
     written = texts(picture)
     assert "<script>alert(1)</s…" in written
-    assert "$\\frac{a}{" in written
+    assert "$\\frac{a}{$ $x^2$" in written
     assert '"quoted" id="x" {{…' in written
 
 
