@@ -27,9 +27,11 @@ def state_of(path: Path, record: Record) -> str:
 
 
 def scores(record: Record) -> dict[str, Any]:
-    """What it is told by: the figures on the part for test, else for validation, else for training; with the part."""
+    """What it is told by, the loss last: the figures of the part for test, else for validation, else for training."""
     part = next((part for part in ("test", "validation", "train") if part in record.figures), None)
-    return {} if part is None else {f"{part} {name}": figure for name, figure in record.figures[part].items()}
+    figures = {} if part is None else record.figures[part]
+    names = sorted(figures, key=lambda name: name == "loss")
+    return {f"{part} {name}": figures[name] for name in names}
 
 
 def numbers(record: Record) -> dict[str, Any]:

@@ -22,15 +22,15 @@ REPORT = "report.html"
 
 
 class RunFolder:
-    """Where a run is, and what is in it."""
+    """Where a run is, and what is in it; wherever the process goes."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.name, self.path = str(path), path.absolute()
 
     @classmethod
     def new(cls, path: Path) -> RunFolder:
-        """One that is not there yet, and is made when it is needed. Raises RequestError where it is: nothing is ever
-        overwritten."""
+        """One that is not there yet, or empty; it is made when it is needed. Raises RequestError for any other, since
+        nothing is ever overwritten."""
         folder = cls(path)
         folder._require_new()
         return folder
@@ -52,14 +52,12 @@ class RunFolder:
         """Make it, and hold it. Where nothing was kept in it, it is gone in the end, and so are folders made for it."""
         missing = [one for one in (self.path, *self.path.parents) if not one.exists()]
         try:
-            self.path.mkdir(parents=True)
-        except FileExistsError:
-            self._require_new()
-            raise
+            self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot make the folder '{self.path}': {error.strerror or error}") from None
         try:
             with locked(self.path):
+                self._require_new()  # nor has another process come first
                 yield
         finally:
             self._remove_if_nothing_is_kept(missing)
@@ -80,13 +78,18 @@ class RunFolder:
     def _require_new(self) -> None:
         if (self.path / record.FILE_NAME).exists():
             raise RequestError(
-                f"'{self.path}' has a run already, and nothing is overwritten; give a new folder, or go on with that "
-                f"run: minidl train --resume {self.path}"
+                f"'{self.name}' has a run already, and nothing is overwritten; give a new folder, or go on with that "
+                f"run: minidl train --resume {self.name}"
             )
-        if self.path.exists():
-            raise RequestError(f"'{self.path}' exists, and nothing is overwritten; give a new folder")
+        try:
+            is_free = not self.path.exists() or {one.name for one in self.path.iterdir()} <= {LOCK_NAME}
+        except OSError:  # a file, or a folder that cannot be read
+            is_free = False
+        if not is_free:
+            raise RequestError(f"'{self.name}' exists, and nothing is overwritten; give a new folder")
 
     def _remove_if_nothing_is_kept(self, made: list[Path]) -> None:
+        """Also the folders that were made for it."""
         with suppress(OSError):
             if {one.name for one in self.path.iterdir()} <= {record.FILE_NAME, LOCK_NAME}:
                 for name in record.FILE_NAME, LOCK_NAME:

@@ -50,6 +50,7 @@ class Recorded:
         self.start, self._seconds_before = start, seconds
         self._problem: StorageError | None = None
         """Why the last checkpoint could not be kept."""
+        self._is_told = False
 
     @classmethod
     def begun(cls, folder: RunFolder, experiment: Experiment) -> Recorded:
@@ -96,6 +97,9 @@ class Recorded:
             return self._ended(training, None)
 
     def is_due(self, epoch: int) -> bool:
+        if self._problem is not None and not self._is_told:
+            log.warning("%s; the training goes on", self._problem)
+            self._is_told = True
         if self._save_every is not None:
             return epoch % self._save_every == 0
         return monotonic() - self._last_kept >= SECONDS_BETWEEN_CHECKPOINTS
@@ -119,9 +123,7 @@ class Recorded:
             self._could_not(error)
 
     def _could_not(self, error: StorageError) -> None:
-        if self._problem is None:
-            log.warning("%s; the training goes on", error)
-        self._problem = error
+        self._problem, self._is_told = error, False
 
     def _ended(self, training: Training, diverged: DivergedError | None) -> Training:
         """Take note of what was given."""
@@ -143,11 +145,11 @@ class Recorded:
                 folder.write_history(record.seeds, training.history, training.validation_history)
             record.write(folder.path)
             self._write_report(training)
-            if self._problem is not None:
-                raise self._problem
         except StorageError as error:
-            error.training = training
-            raise
+            self._problem = self._problem or error
+        if self._problem is not None:
+            self._problem.training = training
+            raise self._problem
         return training
 
     def _write_report(self, training: Training) -> None:

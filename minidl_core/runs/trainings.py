@@ -176,13 +176,13 @@ def _epochs(record: Record, place: RunFolder, wished: int | None) -> int:
     asked: int = record.request["epochs"]
     if record.state == "diverged":
         raise RequestError(
-            f"the run in '{place.path}' diverged, and would again: {record.problem.partition(';')[0]}; begin another: "
-            f"minidl train --config {place.path} --out FOLDER, with a smaller learning rate"
+            f"the run in '{place.name}' diverged, and would again: {record.problem.partition(';')[0]}; begin another: "
+            f"minidl train --config {place.name} --out FOLDER, with a smaller learning rate"
         )
     if wished is not None and wished < max(record.epochs, 1):
         raise RequestError(
-            f"the run in '{place.path}' has done {record.epochs} epochs already, and {wished} were asked for"
+            f"the run in '{place.name}' has done {record.epochs} epochs already, and {wished} were asked for"
         )
     if record.state == "done" and (wished is None or wished <= record.epochs):
-        raise RequestError(f"the run in '{place.path}' is done: {record.epochs} epochs; --epochs gives it more")
+        raise RequestError(f"the run in '{place.name}' is done: {record.epochs} epochs; --epochs gives it more")
     return asked if wished is None else wished

@@ -197,7 +197,8 @@ class Experiment:
             keeper: of checkpoints, see `fit`.
             on_epoch, stop: see `minidl_core.train`.
         """
-        hooks = RunHooks(self._described(out))
+        start = None if keeper is None else keeper.start
+        hooks = RunHooks(self._described(out, 0 if start is None else len(start["course"].tensors["history"])))
         validated = self._validated
 
         def epoch_ended(epoch: int, losses: Tensor, _: Tensor) -> Any:
@@ -207,7 +208,7 @@ class Experiment:
         training: Training | None = None
         try:
             hooks.start()
-            start = perf_counter()
+            began = perf_counter()
             history = fit(
                 self.trained.model,
                 self._examples,
@@ -229,10 +230,10 @@ class Experiment:
                 remembering={"diagnosis": self._diagnosis, **({"validation": validated} if validated else {})},
             )
             self._diagnosis.ended(len(history))
-            training = self._ended(history, perf_counter() - start)
+            training = self._ended(history, perf_counter() - began)
         except DivergedError as error:
             self._diagnosis.explain(error)
-            training = error.training = self._ended(error.history, perf_counter() - start)
+            training = error.training = self._ended(error.history, perf_counter() - began)
             raise
         finally:
             hooks.end(training)
@@ -284,7 +285,7 @@ class Experiment:
         )
         return round_data(request.data, reading, self._split, self.seeds)
 
-    def _described(self, out: Path | None) -> Run:
+    def _described(self, out: Path | None, epochs_before: int) -> Run:
         return Run(
             model=str(self.trained.model),
             data=self.request.data_name,
@@ -295,6 +296,7 @@ class Experiment:
             batch_size=self.request.batch_size,
             seeds=tuple(self.seeds),
             out=out,
+            epochs_before=epochs_before,
         )
 
     def _ended(self, history: Tensor, seconds: float) -> Training:

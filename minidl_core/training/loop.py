@@ -101,7 +101,7 @@ def fit(
     if early_stopping is not None:
         early_stopping.begin(in_rounds)
     with (
-        use_threads(threads or threads_for_step(parameters, min(batch_size, batches.rows))),
+        use_threads(threads_for_step(parameters, min(batch_size, batches.rows)) if threads is None else threads),
         random_numbers.seeded(seeds[0]),
         rate,
     ):

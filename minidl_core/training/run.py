@@ -34,6 +34,8 @@ class Run:
     """The seed of each round."""
     out: Path | None
     """The folder of the run, where what a plugin writes belongs; None where there is none."""
+    epochs_before: int = 0
+    """How many epochs were done already, where a run is resumed; the next one that ends is the one after."""
 
 
 class RunHooks:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from minidl_core.cli.train import _Interruption
+from minidl_core.cli.interruption import Interruption
 
 LONG = ("train", "disk", "--model", "linear(_,8)-tanh-linear(8,_)", "--epochs", "1000000", "--out", "out")
 
@@ -101,7 +101,7 @@ def test_ctrl_c_while_libraries_are_imported_ends_at_once_and_not_within_them() 
     done = []
 
     def interrupted() -> None:
-        interruption = _Interruption()
+        interruption = Interruption()
         with interruption.handled():
             with interruption.postponed():
                 signal.raise_signal(signal.SIGINT)

@@ -20,8 +20,9 @@ def test_a_dataset_is_trained_and_the_model_saved_in_a_folder_of_its_own(minidl)
     ran = minidl("train", "disk(n=100)", "--model", NETWORK, "--epochs", 2)
     [folder] = Path("runs").iterdir()
     assert ran.code == 0
-    assert f"saved in {folder}/model.safetensors" in ran.out
-    assert [file.name for file in folder.iterdir() if file.is_file()] == ["model.safetensors"]
+    assert f"saved in {folder}; {folder}/report.html shows it" in ran.out
+    files = {file.name for file in folder.iterdir() if file.is_file()} - {".lock"}
+    assert files == {"run.json", "history.csv", "model.safetensors", "checkpoint.safetensors", "report.html"}
 
 
 def test_a_dataset_is_all_that_a_training_needs(minidl):
