@@ -106,13 +106,12 @@ class Recorded:
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Keep it, or, where it cannot be, go on: there may be room for the next one."""
-        self._last_kept = monotonic()
+        self._last_kept, self._problem = monotonic(), None
         seconds = self._seconds_before + perf_counter() - self._began
         history = checkpoint["course"].tensors["history"]
         try:
             write_checkpoint(self._folder.checkpoint, checkpoint, self._record.request, seconds)
             self._folder.write_history(self._record.seeds, history, self._experiment.validation_history)
-            self._problem = None
         except StorageError as error:
             self._could_not(error)
 
@@ -123,7 +122,7 @@ class Recorded:
             self._could_not(error)
 
     def _could_not(self, error: StorageError) -> None:
-        self._problem, self._is_told = error, False
+        self._problem, self._is_told = self._problem or error, False
 
     def _ended(self, training: Training, diverged: DivergedError | None) -> Training:
         """Take note of what was given."""
