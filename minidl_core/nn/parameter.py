@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -105,7 +106,10 @@ class FlatParameters:
                 "train fewer rounds at once or a smaller model"
             )
         self._values = torch.zeros(*rounds, size, dtype=dtype, device=device)
-        self._grads = torch.zeros_like(self._values)
+        if draws:
+            self._grads = torch.zeros_like(self._values)
+        else:  # NumPy's zeros take no memory before they are written, and a model that predicts needs no gradients
+            self._grads = torch.from_numpy(np.zeros(self._values.shape, self._values.numpy().dtype))
         for name, value, grad in self._views():
             named[name].bind(value, grad)
         if not draws:

@@ -60,7 +60,8 @@ def require_savable(trained: TrainedModel) -> None:
     """Raise ModelFileError where a model could not be saved, whatever it learns, since no one could load it.
 
     A layer or a loss is not registered; the spec, or what there is to tell of columns and classes, is too long; a layer
-    keeps tensors that a new one could not be given. It looks at no number of a tensor, and takes milliseconds.
+    keeps tensors that a new one could not be given. It looks at no number of a tensor, and takes as long as
+    building the model from its spec.
     """
     try:
         require_writable(*_contents(trained))

@@ -18,7 +18,8 @@ import pytest
 import torch
 
 from minidl_core.persistence.whole_file import remove_leftovers, write_whole
-from minidl_core.training import load_model, save_model, train
+from minidl_core.runs import train
+from minidl_core.training import load_model, save_model
 
 STRACE = shutil.which("strace")
 

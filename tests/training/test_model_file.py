@@ -23,6 +23,7 @@ from minidl_core.losses import MSE
 from minidl_core.nn import Initializer, Linear, Module, ReLU, Sequential, Zeros
 from minidl_core.runs import train
 from minidl_core.training import TrainedModel, Training, load_model, save_model
+from minidl_core.training.model_file import require_savable
 
 Change = Callable[[TrainedModel], TrainedModel]
 
@@ -189,9 +190,37 @@ def with_model(*layers: Module) -> Change:
     ],
 )
 def test_what_is_not_registered_is_refused_before_anything_is_written(change: Change, name: str, path: Path) -> None:
-    trained = train("linear(_,_)", "disk(n=20)", epochs=1).trained
-    with pytest.raises(ModelFileError, match=f"{name} is not registered by any plugin"):
-        save_model(change(trained), path)
+    trained = change(train("linear(_,_)", "disk(n=20)", epochs=1).trained)
+    for attempt in (lambda: require_savable(trained), lambda: save_model(trained, path)):
+        with pytest.raises(ModelFileError, match=f"{name} is not registered by any plugin"):
+            attempt()
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            lambda trained: replace(trained, classes=tuple(map(str, range(500_001)))),
+            "its header has more than 500,000 values, which no model needs",
+        ),
+        (lambda trained: replace(trained, target_names=("x" * 2**24,)), "its header has 16,77"),
+        (lambda trained: replace(trained, target_names=("\ud800",)), "its header has text with half a character"),
+        (
+            with_model(Linear(2, 2), *(Linear(2, 2).labelled(f"l{k}") for k in range(8000))),
+            "its spec has a spec error: ",
+        ),
+    ],
+    ids=range(4),
+)
+def test_what_could_not_be_loaded_is_refused_before_anything_is_written(
+    change: Change, reason: str, path: Path
+) -> None:
+    trained = change(train("linear(2,2)", "disk(n=20)", epochs=1).trained)
+    for attempt in (lambda: require_savable(trained), lambda: save_model(trained, path)):
+        with pytest.raises(ModelFileError) as error:
+            attempt()
+        assert str(error.value).startswith(f"the model cannot be saved, since no one could load it: {reason}")
     assert list(path.parent.iterdir()) == []
 
 
