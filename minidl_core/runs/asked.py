@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import fields
@@ -42,6 +43,15 @@ def as_json(experiment: Experiment) -> dict[str, Any]:
         found["task"] = "regression" if experiment.data.classes is None else "classification"
         found |= experiment.fractions_held_out
     return found
+
+
+def asked(request: Request) -> list[str]:
+    """The names of what is not as it would be if nothing had been asked for."""
+    from minidl_core.runs.trainings import train
+
+    parameters = inspect.signature(train).parameters
+    # Components and frames may compare in ways of their own.
+    return [name for name in NAMES if repr(getattr(request, name)) != repr(parameters[name].default)]
 
 
 def from_json(found: Mapping[str, Any], names: Names) -> Request:

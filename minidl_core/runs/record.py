@@ -23,6 +23,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "started": (str,),
     "working_directory": (str,),
     "request": (dict,),
+    "asked": (list,),
     "seeds": (list,),
     "versions": (dict,),
     "providers": (list,),
@@ -46,6 +47,8 @@ class Record:
     """What relative paths in the request are relative to."""
     request: dict[str, Any]
     """With every default filled in, see `asked.py`."""
+    asked: list[str]
+    """What of it someone asked for; the rest was filled in."""
     seeds: list[int]
     """One a round."""
     versions: dict[str, str]

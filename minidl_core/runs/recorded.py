@@ -17,7 +17,7 @@ from minidl_core.data.in_words import rows_of_each
 from minidl_core.data.toy import Dataset
 from minidl_core.errors import DivergedError, RequestError, StorageError
 from minidl_core.persistence.whole_file import write_whole
-from minidl_core.runs.asked import as_json, is_dataset
+from minidl_core.runs.asked import as_json, asked, is_dataset
 from minidl_core.runs.checkpoint_file import write_checkpoint
 from minidl_core.runs.data_hash import data_hash
 from minidl_core.runs.folder import RunFolder
@@ -64,6 +64,7 @@ class Recorded:
             started=datetime.now().astimezone().isoformat(timespec="seconds"),
             working_directory=str(Path.cwd()),
             request=as_json(experiment),
+            asked=asked(experiment.request),
             seeds=list(experiment.seeds),
             versions=versions(),
             providers=providers_of(trained.model, *others),

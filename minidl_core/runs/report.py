@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from minidl_core.runs.record import Record
@@ -21,12 +20,5 @@ def report_of(training: Training, record: Record) -> str:
         versions=record.versions,
         problem=record.problem,
     )
-    return report_html(training, record.request, _defaults(), about, record.warnings)
-
-
-def _defaults() -> dict[str, Any]:
-    """What is taken where nothing is asked for."""
-    from minidl_core.runs.trainings import train
-
-    parameters = inspect.signature(train).parameters.values()
-    return {one.name: one.default for one in parameters if one.default is not one.empty}
+    not_asked = {name: value for name, value in record.request.items() if name not in record.asked}
+    return report_html(training, record.request, not_asked, about, record.warnings)
