@@ -48,7 +48,8 @@ def minidl_run_start(run: Run) -> None:
     """A training begins. Called once in each run, after its data and its model are ready and before the first step.
 
     `run` says what is trained, and where its folder is: `run.out`, None for a training from Python without one. The
-    same object is given to the later hooks of the run. Since 0.1.
+    same object is given to the later hooks of the run. A run that goes on where it was stopped starts once more, after
+    `run.epochs_before` epochs; what a plugin had written of later ones comes again, and is the same. Since 0.1.
     """
 
 
