@@ -129,10 +129,11 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except Terminated as error:
-        click.echo("minidl: terminated", err=True)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        # click makes an Abort of any interruption.
+        if isinstance(error, Terminated) or isinstance(error.__cause__, Terminated):
+            click.echo("minidl: terminated", err=True)
+            return Terminated.exit_code
         click.echo("minidl: interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:

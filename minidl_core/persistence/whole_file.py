@@ -59,6 +59,11 @@ def write_new(path: str | Path, parts: Parts) -> None:
         _confirm(place, folder)
 
 
+def is_leftover(name: str) -> bool:
+    """Whether a file of this name is one that is being written, or that a process which was killed has left."""
+    return _LEFTOVER.fullmatch(name) is not None
+
+
 def remove_leftovers(folder: str | Path, name: str | None = None) -> None:
     """Remove what processes that were killed have left of files that they wrote in a folder; or of one such file.
 

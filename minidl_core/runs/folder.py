@@ -13,7 +13,7 @@ from torch import Tensor
 
 from minidl_core.errors import RequestError, StorageError
 from minidl_core.persistence.lock import LOCK_NAME, locked
-from minidl_core.persistence.whole_file import remove_leftovers, write_whole
+from minidl_core.persistence.whole_file import is_leftover, remove_leftovers, write_whole
 from minidl_core.runs import checkpoint_file, record
 from minidl_core.training import model_file
 
@@ -29,8 +29,8 @@ class RunFolder:
 
     @classmethod
     def new(cls, path: Path) -> RunFolder:
-        """One that is not there yet, or empty; it is made when it is needed. Raises RequestError for any other, since
-        nothing is ever overwritten."""
+        """One that is not there yet, or empty but for what a process has left that was killed before its run began; it
+        is made when it is needed. Raises RequestError for any other, since nothing is ever overwritten."""
         folder = cls(path)
         folder._require_new()
         return folder
@@ -57,6 +57,7 @@ class RunFolder:
             raise StorageError(f"cannot make the folder '{self.path}': {error.strerror or error}") from None
         try:
             with locked(self.path):
+                remove_leftovers(self.path)
                 self._require_new()  # nor has another process come first
                 yield
         finally:
@@ -82,7 +83,8 @@ class RunFolder:
                 f"run: minidl train --resume {self.name}"
             )
         try:
-            is_free = not self.path.exists() or {one.name for one in self.path.iterdir()} <= {LOCK_NAME}
+            names = {one.name for one in self.path.iterdir()} if self.path.exists() else set()
+            is_free = {name for name in names if not is_leftover(name)} <= {LOCK_NAME}
         except OSError:  # a file, or a folder that cannot be read
             is_free = False
         if not is_free:

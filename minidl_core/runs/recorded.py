@@ -110,20 +110,20 @@ class Recorded:
         self._last_kept, self._problem = monotonic(), None
         seconds = self._seconds_before + perf_counter() - self._began
         history = checkpoint["course"].tensors["history"]
-        try:
+        with self._noting_problems():
             write_checkpoint(self._folder.checkpoint, checkpoint, self._record.request, seconds)
             self._folder.write_history(self._record.seeds, history, self._experiment.validation_history)
-        except StorageError as error:
-            self._could_not(error)
 
     def keep_model(self) -> None:
-        try:
+        with self._noting_problems():
             save_model(self._experiment.trained, self._folder.model)
-        except StorageError as error:
-            self._could_not(error)
 
-    def _could_not(self, error: StorageError) -> None:
-        self._problem, self._is_told = self._problem or error, False
+    @contextmanager
+    def _noting_problems(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError as error:
+            self._problem, self._is_told = self._problem or error, False
 
     def _ended(self, training: Training, diverged: DivergedError | None) -> Training:
         """Take note of what was given."""
@@ -139,14 +139,16 @@ class Recorded:
             for part, figures in parts.items()
             if figures
         }
-        try:
+        with self._noting_problems():
             if diverged:  # the last checkpoint is of a moment before
                 save_model(training.trained, folder.model)
                 folder.write_history(record.seeds, training.history, training.validation_history)
-            record.write(folder.path)
+        with self._noting_problems():
             self._write_report(training)
-        except StorageError as error:
-            self._problem = self._problem or error
+        if self._problem is not None and record.state == "done":
+            record.state = "interrupted"  # so that it can be resumed, once there is room
+        with self._noting_problems():
+            record.write(folder.path)  # last, since a run that says that it is done is not resumed
         if self._problem is not None:
             self._problem.training = training
             raise self._problem

@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import minidl_core
-from minidl_core.errors import DivergedError, PluginWarning
+from minidl_core.errors import DivergedError, PluginWarning, RequestError
 
 MODEL = "linear(_,8)-tanh-linear(8,_)"
 
@@ -212,10 +212,19 @@ def assert_left_out(caught, reason):
     assert f"is left out of the rest of this run: {reason}" in str(warning.message)
 
 
+def train_with_a_file_in_the_way(out):
+    """The file is there before the first epoch has ended."""
+
+    def stop():
+        (out / "tensorboard").touch()
+        return False
+
+    return train(out=out, stop=stop)
+
+
 def test_file_in_the_way_costs_the_plugin_alone(tmp_path):
-    (tmp_path / "file").write_text("")
     with pytest.warns(PluginWarning) as caught:
-        training = train(out=tmp_path / "file")
+        training = train_with_a_file_in_the_way(tmp_path)
     assert_left_out(caught, "minidl_epoch_end: NotADirectoryError: ")
     assert training.epochs == 7
 
@@ -223,9 +232,8 @@ def test_file_in_the_way_costs_the_plugin_alone(tmp_path):
 def test_second_training_into_a_folder_is_refused_and_the_first_stays(tmp_path, read):
     train(out=tmp_path)
     before = read(tmp_path)
-    with pytest.warns(PluginWarning, match="exists, and nothing is overwritten; train into a new folder"):
-        training = train(out=tmp_path)
-    assert training.epochs == 7
+    with pytest.raises(RequestError, match="has a run already, and nothing is overwritten"):
+        train(out=tmp_path)
     assert read(tmp_path) == before
 
 
@@ -242,13 +250,28 @@ def test_folder_that_goes_away_costs_the_rest(tmp_path, monkeypatch):
     assert training.epochs == 7
 
 
+FULL_FOR_EVENTS = """
+import resource
+from minidl_tensorboard import run_writer
+
+class Limited(run_writer.EventFile):
+    def flush(self):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+        try:
+            super().flush()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+run_writer.EventFile, run_writer.SECONDS_BETWEEN_FLUSHES = Limited, 0
+"""
+
+
 def test_full_disk_costs_the_rest_and_what_was_written_stays_readable(tmp_path, minidl, read):
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"
-    pause = "import minidl_tensorboard.run_writer as w; w.SECONDS_BETWEEN_FLUSHES = 0"
     ran = minidl(
         *("train", "moons(n=40)", "--model", MODEL, "--epochs", "200", "--out", "run", "--json"),
         cwd=tmp_path,
-        prelude=f"{limit}; {pause}",
+        prelude=FULL_FOR_EVENTS,
     )
     assert ran.stderr.count("\n") == 1, ran.stderr
     assert "is left out of the rest of this run: minidl_epoch_end: OSError: [Errno 27] File too large" in ran.stderr
@@ -259,9 +282,9 @@ def test_full_disk_costs_the_rest_and_what_was_written_stays_readable(tmp_path, 
 
 
 def test_nothing_is_remembered_of_a_training_that_ended_or_failed(tmp_path):
-    train(out=tmp_path)
+    train(out=tmp_path / "one")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)
-        train(out=tmp_path)
+        train_with_a_file_in_the_way(tmp_path / "other")
     gc.collect()
     assert len(plugin._writers) == 0

@@ -80,6 +80,29 @@ def test_serves_runs_and_values_until_interrupted(trained):
         assert (process.returncode, errors.strip()) == (0, "")
 
 
+def test_training_that_is_resumed_is_one_curve(tmp_path):
+    """The page reads files in another way than TensorBoard's reader in Python, where there is a faster one."""
+
+    def on_epoch(epoch, *_):
+        if epoch == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        minidl_core.train(
+            "linear(_,8)-linear(8,_)", "moons(n=40)", epochs=7, out=tmp_path, save_every=2, on_epoch=on_epoch
+        )
+    training = minidl_core.resume(tmp_path)
+    with served(str(tmp_path), "--port", "0", cwd=tmp_path) as (_, _, address):
+        fetched_once_there(f"{address}data/runs", 1)
+        curve = f"{address}data/plugin/scalars/scalars"
+        points = fetched(curve, run="tensorboard/seed-0", tag="epoch/loss")
+        assert [[step, value] for _, step, value in points] == [
+            [*one] for one in enumerate(training.history.tolist(), 1)
+        ]
+        [[_, step, value]] = fetched(curve, run="tensorboard/seed-0", tag="final/loss/train")
+        assert (step, value) == (7, pytest.approx(training.train["loss"].mean, rel=1e-6))
+
+
 def test_hyperparameters_are_a_row_with_the_figures_beside_them(trained):
     folder, training = trained
     with served(str(folder), "--port", "0", cwd=folder) as (_, _, address):
