@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -17,11 +17,20 @@ class EventFile:
     TensorBoard's EventFileWriter, and so torch's SummaryWriter, holds a thread and an open file for each run, and
     raises what its thread failed at one event later, or at exit, or never. A training of many rounds is many runs,
     and its error belongs to the hook that wrote.
+
+    Args:
+        steps_before: those of a training that goes on; of what other files of the folder have, TensorBoard shows no
+            later ones.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / f"events.out.tfevents.{int(time.time())}.minidl"
-        self._waiting = [Event(wall_time=time.time(), file_version="brain.Event:2")]
+    def __init__(self, folder: Path, steps_before: int) -> None:
+        now = time.time()
+        self.path = folder / f"events.out.tfevents.{int(now)}.minidl"
+        start = SessionLog(status=SessionLog.START)
+        self._waiting = [
+            Event(wall_time=now, file_version="brain.Event:2"),
+            Event(wall_time=now, step=steps_before + 1, session_log=start),
+        ]
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Keep scalars for the next `flush`, by their tags."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 # Its public name, hparams.api, cannot be imported without TensorFlow.
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
-from minidl_core.errors import PluginError
 from minidl_core.training import Statistics
 from minidl_tensorboard.event_file import EventFile
 
@@ -36,8 +35,9 @@ class RunWriter:
     def __init__(self, run: Run, out: Path) -> None:
         # The run itself is not kept: the plugin forgets this writer when nobody else has the run.
         self.folder = out.absolute() / FOLDER
-        self.rounds = [EventFile(self.folder / f"seed-{seed}") for seed in run.seeds[:MOST_ROUNDS]]
-        self.mean = EventFile(self.folder / "mean") if len(run.seeds) > 1 else None
+        before = run.epochs_before
+        self.rounds = [EventFile(self.folder / f"seed-{seed}", before) for seed in run.seeds[:MOST_ROUNDS]]
+        self.mean = EventFile(self.folder / "mean", before) if len(run.seeds) > 1 else None
         self._exists = False
         self._next_flush = 0.0
         # TensorBoard shows five until others are ticked: those that differ between trainings first, then by name.
@@ -96,15 +96,8 @@ class RunWriter:
     def _flush(self) -> None:
         files = [*self.rounds, self.mean] if self.mean else self.rounds
         if not self._exists:
-            try:
-                self.folder.mkdir(parents=True)
-            except FileExistsError:
-                # Two trainings in one file would be drawn as one curve that runs back and forth.
-                raise PluginError(
-                    f"'{self.folder}' exists, and nothing is overwritten; train into a new folder"
-                ) from None
             for file in files:
-                file.path.parent.mkdir()
+                file.path.parent.mkdir(parents=True, exist_ok=True)  # it is there where a run goes on
             self._exists = True
         for file in files:
             file.flush()

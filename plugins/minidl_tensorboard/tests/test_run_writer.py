@@ -213,20 +213,37 @@ def assert_left_out(caught, reason):
 
 
 def test_file_in_the_way_costs_the_plugin_alone(tmp_path):
-    (tmp_path / "file").write_text("")
+    def on_epoch(epoch, *_):
+        if epoch == 1:
+            (tmp_path / "tensorboard").rename(tmp_path / "moved")
+            (tmp_path / "tensorboard").write_text("")
+
     with pytest.warns(PluginWarning) as caught:
-        training = train(out=tmp_path / "file")
-    assert_left_out(caught, "minidl_epoch_end: NotADirectoryError: ")
+        training = train(epochs=7, on_epoch=on_epoch, out=tmp_path)
+    assert_left_out(caught, "minidl_run_end: NotADirectoryError: ")
     assert training.epochs == 7
 
 
-def test_second_training_into_a_folder_is_refused_and_the_first_stays(tmp_path, read):
-    train(out=tmp_path)
-    before = read(tmp_path)
-    with pytest.warns(PluginWarning, match="exists, and nothing is overwritten; train into a new folder"):
-        training = train(out=tmp_path)
-    assert training.epochs == 7
-    assert read(tmp_path) == before
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_run_that_is_resumed_goes_on_in_the_same_curves(tmp_path, read, rounds):
+    def on_epoch(epoch, *_):
+        asked.append(epoch)
+
+    asked = []
+    train(rounds=rounds, epochs=9, out=tmp_path, on_epoch=on_epoch, stop=lambda: len(asked) == 4)
+    training = minidl_core.resume(tmp_path)
+    curve = read(tmp_path)["tensorboard/seed-3"]["epoch/loss"]
+    assert curve == list(zip(range(1, 10), float32(training.history.reshape(9, rounds)[:, 0]), strict=True))
+
+
+def test_epochs_that_are_done_again_are_shown_once(tmp_path, read):
+    training = train(epochs=5, out=tmp_path)
+    (tmp_path / "checkpoint.safetensors").unlink()
+    run = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps({**run, "state": "running", "epochs": 0}))
+    minidl_core.resume(tmp_path)
+    curve = read(tmp_path)["tensorboard/seed-3"]["epoch/loss"]
+    assert curve == list(zip(range(1, 6), float32(training.history), strict=True))
 
 
 def test_folder_that_goes_away_costs_the_rest(tmp_path, monkeypatch):
