@@ -60,9 +60,9 @@ KINDS: dict[str, tuple[Callable[[], None], dict[str, Any]]] = {
     "everything": (
         _table,
         {
-            **{"data": "table.csv", "target": "kind", "features": ["a", "b,colour", "gap"], "missing": "median"},
-            **{"weight": "weight", "class_weight": "balanced", "scaling": "min_max", "task": "classification"},
-            **{"test_fraction": 0.25, "validation_fraction": 0.3, "rounds": 2, "seed": 5},
+            "data": "table.csv", "target": "kind", "features": ["a", "b,colour", "gap"], "missing": "median",
+            "weight": "weight", "class_weight": "balanced", "scaling": "min_max", "task": "classification",
+            "test_fraction": 0.25, "validation_fraction": 0.3, "rounds": 2, "seed": 5,
         },
     ),
     "rows left out": (
@@ -83,7 +83,10 @@ KINDS: dict[str, tuple[Callable[[], None], dict[str, Any]]] = {
     "patience by the training loss": (_table, {**CLASSES, "patience": 2, "validation_fraction": 0.0}),
     "several targets": (_table, {**VALUES, "target": ["value", "other value"], "metrics": ["mae"]}),
     "metrics": (_table, {**CLASSES, "metrics": ["f1", "confusion_matrix", "roc_auc"], "rounds": 2}),
-    "numbers as categories": (_table, {**CLASSES, "features": "a,b,gap,level", "categorical": "level", "missing": "mean"}),
+    "numbers as categories": (
+        _table,
+        {**CLASSES, "features": "a,b,gap,level", "categorical": "level", "missing": "mean"},
+    ),
     "a mapped file": (
         lambda: write_arrays("table.npy"),
         {"data": "table.npy", "target": "3", "task": "classification", "rounds": 2},

@@ -40,7 +40,8 @@ def test_a_run_of_every_kind(kind: str) -> None:
     assert of_parts < {one.name for one in numbers}
 
     first = minidl_core.train(**asked, out="stopped", stop=Stop(2 + len(kind) % 5))
-    assert first.interrupted and run_json("stopped")["state"] == "interrupted"
+    assert first.interrupted
+    assert run_json("stopped")["state"] == "interrupted"
     resumed = minidl_core.resume("stopped")
     assert not resumed.interrupted
     assert_same_run("stopped", "whole")

@@ -7,7 +7,6 @@ import json
 import resource
 import statistics
 import threading
-import warnings
 
 import pytest
 import torch
@@ -259,13 +258,27 @@ def test_folder_that_goes_away_costs_the_rest(tmp_path, monkeypatch):
     assert training.epochs == 7
 
 
+FULL_DISK = """
+from resource import RLIM_INFINITY, RLIMIT_FSIZE, setrlimit
+import minidl_tensorboard.event_file as e, minidl_tensorboard.run_writer as w
+
+def flush(file, flush=e.EventFile.flush):
+    setrlimit(RLIMIT_FSIZE, (2000, RLIM_INFINITY))
+    try:
+        flush(file)
+    finally:
+        setrlimit(RLIMIT_FSIZE, (RLIM_INFINITY, RLIM_INFINITY))
+
+e.EventFile.flush, w.SECONDS_BETWEEN_FLUSHES = flush, 0
+"""
+"""For this plugin alone: the files of the run itself are larger."""
+
+
 def test_full_disk_costs_the_rest_and_what_was_written_stays_readable(tmp_path, minidl, read):
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"
-    pause = "import minidl_tensorboard.run_writer as w; w.SECONDS_BETWEEN_FLUSHES = 0"
     ran = minidl(
         *("train", "moons(n=40)", "--model", MODEL, "--epochs", "200", "--out", "run", "--json"),
         cwd=tmp_path,
-        prelude=f"{limit}; {pause}",
+        prelude=FULL_DISK,
     )
     assert ran.stderr.count("\n") == 1, ran.stderr
     assert "is left out of the rest of this run: minidl_epoch_end: OSError: [Errno 27] File too large" in ran.stderr
@@ -276,9 +289,8 @@ def test_full_disk_costs_the_rest_and_what_was_written_stays_readable(tmp_path, 
 
 
 def test_nothing_is_remembered_of_a_training_that_ended_or_failed(tmp_path):
-    train(out=tmp_path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)
-        train(out=tmp_path)
+    train(out=tmp_path / "ended")
+    with pytest.raises(ZeroDivisionError):
+        train(out=tmp_path / "failed", on_epoch=lambda *_: 1 / 0)
     gc.collect()
     assert len(plugin._writers) == 0
