@@ -60,9 +60,18 @@ KINDS: dict[str, tuple[Callable[[], None], dict[str, Any]]] = {
     "everything": (
         _table,
         {
-            "data": "table.csv", "target": "kind", "features": ["a", "b,colour", "gap"], "missing": "median",
-            "weight": "weight", "class_weight": "balanced", "scaling": "min_max", "task": "classification",
-            "test_fraction": 0.25, "validation_fraction": 0.3, "rounds": 2, "seed": 5,
+            "data": "table.csv",
+            "target": "kind",
+            "features": ["a", "b,colour", "gap"],
+            "missing": "median",
+            "weight": "weight",
+            "class_weight": "balanced",
+            "scaling": "min_max",
+            "task": "classification",
+            "test_fraction": 0.25,
+            "validation_fraction": 0.3,
+            "rounds": 2,
+            "seed": 5,
         },
     ),
     "rows left out": (
