@@ -14,6 +14,8 @@ MAX_VALUES = 500_000
 """Values and keys of one text, so that reading it takes less than 100 MB."""
 MAX_DIGITS = 1000
 """Of a whole number."""
+FEW_DIGITS = 20
+"""Of one that is computed with."""
 
 _ESCAPE = re.compile(r"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(?P<half>ud[89a-f][0-9a-f]{2})|.)", re.I | re.S)
 
@@ -49,6 +51,13 @@ def finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def short_integer(digits: str) -> int:
+    """A whole number that a float can be, too. Raises ValueError for any longer one."""
+    if len(digits) > FEW_DIGITS:
+        raise ValueError(f"a whole number of {len(digits):,} digits, at most {FEW_DIGITS} are read")
+    return int(digits)
 
 
 def shown(given: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from minidl_core.data.reading import STANDARD_INPUT
 from minidl_core.data.source import is_file
 from minidl_core.errors import DataError, MinidlError, ModelFileError
 from minidl_core.runs.asked import DATA, from_json
@@ -47,6 +48,8 @@ def with_paths(record: Record) -> Mapping[str, Any]:
         return request
     for name in DATA:
         path = request.get(name)
-        if isinstance(path, str) and path != "-" and is_file(str(Path(record.working_directory, path))):
-            request[name] = str(Path(record.working_directory, path))
+        if isinstance(path, str) and path != STANDARD_INPUT:
+            from_there = Path(record.working_directory, path)
+            if is_file(path) or from_there.is_file():
+                request[name] = str(from_there)
     return request

@@ -11,7 +11,7 @@ from typing import Any
 
 from minidl_core.data.header import require_keys
 from minidl_core.errors import ModelFileError
-from minidl_core.persistence.strict_json import shown
+from minidl_core.persistence.strict_json import short_integer, shown
 from minidl_core.persistence.tensor_file import open_tensors, write_tensors
 from minidl_core.training.checkpoint import Checkpoint, State
 
@@ -51,14 +51,22 @@ def read_checkpoint(path: Path, request: Mapping[str, Any]) -> tuple[Checkpoint,
                 " number of epochs; begin a new one with --config"
             )
         try:
-            numbers, seconds = json.loads(header["numbers"]), float(header["seconds"])
+            numbers, seconds = json.loads(header["numbers"], parse_int=short_integer), header["seconds"]
+            if type(seconds) not in (int, float) or seconds < 0:
+                raise ValueError(f"{shown(seconds)} are no seconds")
             checkpoint = {part: State({}, dict(own)) for part, own in numbers.items()}
             for full_name in opened.declared:
                 part, _, name = full_name.partition("/")
                 checkpoint[part].tensors[name] = opened.tensor(full_name)
+            epochs_of(checkpoint)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelFileError(f"'{path}' is not a minidl checkpoint ({type(error).__name__}: {error})") from None
-    return checkpoint, seconds
+    return checkpoint, float(seconds)
+
+
+def epochs_of(checkpoint: Checkpoint) -> int:
+    """How many were done when it was made."""
+    return len(checkpoint["course"].tensors["history"])
 
 
 def _hash(request: Mapping[str, Any]) -> str:

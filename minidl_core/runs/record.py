@@ -9,7 +9,7 @@ from typing import Any
 
 from minidl_core.data.header import require_keys
 from minidl_core.errors import ModelFileError
-from minidl_core.persistence.strict_json import finite, shown
+from minidl_core.persistence.strict_json import finite, short_integer, shown
 from minidl_core.persistence.whole_file import write_whole
 
 FILE_NAME = "run.json"
@@ -18,6 +18,8 @@ STATES = ("running", "done", "interrupted", "diverged")
 """`running` is also what a run says that was killed."""
 MOST_BYTES = 2**26
 
+_ITEMS = {"seeds": int, "best_epochs": int, "warnings": str}
+"""Of which each is a list."""
 _TYPES: dict[str, tuple[type, ...]] = {
     "state": (str,),
     "started": (str,),
@@ -78,8 +80,10 @@ class Record:
 
 
 def read_record(folder: str | Path) -> Record:
-    """Read that of a run's folder. Raises ModelFileError where there is none, or it is not one."""
-    path = Path(folder) / FILE_NAME
+    """Read that of a run's folder, or the file itself. Raises ModelFileError where there is none, or it is not one."""
+    path = Path(folder)
+    if path.suffix != ".json" or path.is_dir():
+        path = path / FILE_NAME
     given = read_json(path)
     if given.get("format") != FORMAT:
         raise ModelFileError(f"'{path}' has format {shown(given.get('format'))}, this minidl reads format '{FORMAT}'")
@@ -92,9 +96,35 @@ def read_record(folder: str | Path) -> Record:
                 )
         if given["state"] not in STATES:
             raise ModelFileError(f"its state must be one of {', '.join(STATES)}, got {shown(given['state'])}")
+        for name, kind in _ITEMS.items():
+            if not all(isinstance(one, kind) for one in given[name] or ()):
+                raise ModelFileError(f"its {name} must each be {kind.__name__}, got {shown(given[name])}")
+        if type(epochs := given["request"].get("epochs")) is not int:
+            raise ModelFileError(f"its request must have a number of epochs, got {shown(epochs)}")
+        if not _are_figures(given["figures"]):
+            raise ModelFileError(
+                f"its figures must be mean, std and values by part and name, got {shown(given['figures'])}"
+            )
     except ModelFileError as error:
         raise ModelFileError(f"'{path}' is not what minidl wrote: {error}") from None
     return Record(**{one.name: given[one.name] for one in fields(Record)})
+
+
+def _are_figures(given: dict[str, Any]) -> bool:
+    figures = [one for part in given.values() for one in (part.values() if isinstance(part, dict) else [None])]
+    return all(
+        isinstance(one, dict)
+        and one.keys() == {"mean", "std", "values"}
+        and all(_is_number_or_matrix(one[name]) for name in ("mean", "std"))
+        and isinstance(one["values"], list)
+        and all(map(_is_number_or_matrix, one["values"]))
+        for one in figures
+    )
+
+
+def _is_number_or_matrix(given: Any) -> bool:
+    """Of matrices nothing is told but that they are some."""
+    return given is None or isinstance(given, int | float | list)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -104,7 +134,8 @@ def read_json(path: Path) -> dict[str, Any]:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise ModelFileError(f"'{path}' is larger than any {FILE_NAME} that minidl writes")
-        given = json.loads(content)
+        given = json.loads(content, parse_int=short_integer)
+        json.dumps(given, ensure_ascii=False).encode()  # half a character could not be shown
     except FileNotFoundError:
         raise ModelFileError(f"there is no run in '{path.parent}': it has no {path.name}") from None
     except OSError as error:

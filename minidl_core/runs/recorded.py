@@ -86,8 +86,6 @@ class Recorded:
         if save_every is not None and (type(save_every) is not int or save_every < 1):
             raise RequestError(f"save_every must be a whole number, at least 1, or None; got {save_every!r}")
         self._save_every, self._began, self._last_kept = save_every, perf_counter(), monotonic()
-        self._record.state, self._record.problem = "running", ""
-        self._record.write(self._folder.path)
         with _told(self._record.warnings):
             try:
                 training = self._experiment.run(self._folder.path, self, on_epoch, stop)
@@ -96,6 +94,10 @@ class Recorded:
                     error.training = self._ended(error.training, error)
                 raise
             return self._ended(training, None)
+
+    def began(self) -> None:
+        self._record.state, self._record.problem = "running", ""
+        self._record.write(self._folder.path)
 
     def is_due(self, epoch: int) -> bool:
         if self._problem is not None and not self._is_told:

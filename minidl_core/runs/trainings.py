@@ -16,7 +16,7 @@ from minidl_core.metrics import Metric
 from minidl_core.nn import Sequential
 from minidl_core.optim import Optimizer
 from minidl_core.runs.again import as_it_was
-from minidl_core.runs.checkpoint_file import read_checkpoint
+from minidl_core.runs.checkpoint_file import epochs_of, read_checkpoint
 from minidl_core.runs.folder import RunFolder
 from minidl_core.runs.record import Record, read_record
 from minidl_core.runs.recorded import Recorded
@@ -168,6 +168,7 @@ def resume(
         start, seconds = None, 0.0
         if place.has_checkpoint:
             start, seconds = read_checkpoint(place.checkpoint, record.request)
+            _require_more(place, epochs_of(start), record.request["epochs"])
         return Recorded(place, experiment, record, start, seconds).run(save_every, on_epoch, stop)
 
 
@@ -179,10 +180,19 @@ def _epochs(record: Record, place: RunFolder, wished: int | None) -> int:
             f"the run in '{place.name}' diverged, and would again: {record.problem.partition(';')[0]}; begin another: "
             f"minidl train --config {place.name} --out FOLDER, with a smaller learning rate"
         )
-    if wished is not None and wished < max(record.epochs, 1):
+    if wished is not None and (type(wished) is not int or wished < 1):
+        raise RequestError(f"epochs must be a whole number, at least 1, got {wished!r}")
+    if record.state == "done" and record.epochs < asked:
         raise RequestError(
-            f"the run in '{place.name}' has done {record.epochs} epochs already, and {wished} were asked for"
+            f"the run in '{place.name}' is done: its patience ended it after {record.epochs} of {asked} epochs"
         )
-    if record.state == "done" and (wished is None or wished <= record.epochs):
+    if record.state == "done" and wished in (None, record.epochs):
         raise RequestError(f"the run in '{place.name}' is done: {record.epochs} epochs; --epochs gives it more")
+    if wished is not None:
+        _require_more(place, record.epochs, wished)
     return asked if wished is None else wished
+
+
+def _require_more(place: RunFolder, done: int, wished: int) -> None:
+    if wished < done:
+        raise RequestError(f"the run in '{place.name}' has done {done} epochs already, and {wished} were asked for")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from minidl_core.errors import require
 from minidl_core.nn import Module
-from minidl_core.training.checkpoint.state import State
+from minidl_core.training.checkpoint.state import State, require_like
 from minidl_core.training.stopped import learned_by_layers
 
 
@@ -90,14 +90,16 @@ class EarlyStopping:
 
     def resume(self, state: State) -> None:
         tensors = dict(state.tensors)
-        self._best.copy_(tensors.pop("best"))
+        self._best.copy_(require_like("best", tensors.pop("best"), self._best))
         self.least, self.epochs, self.stopped = (
-            tensors.pop(name).to(self._values.device) for name in ("least", "epochs", "stopped")
+            require_like(name, tensors.pop(name), like).to(self._values.device)
+            for name, like in (("least", self.least), ("epochs", self.epochs), ("stopped", self.stopped))
         )
         places = {path: vars(layer) for path, layer in self._model.layers_within().items()}
         for full_name, tensor in tensors.items():
             path, _, name = full_name.removeprefix("layers.").rpartition(".")
-            self._kept(places[path], name).copy_(tensor)
+            kept = self._kept(places[path], name)
+            kept.copy_(require_like(full_name, tensor, kept))
 
     def _kept(self, place: dict[str, Any], name: str) -> Tensor:
         return self._layers.setdefault((id(place), name), place[name].clone())

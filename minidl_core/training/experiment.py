@@ -177,14 +177,15 @@ class Experiment:
 
     @property
     def fractions_held_out(self) -> dict[str, float | None]:
-        """Of a table, for test and for validation; None where something else says what is held out."""
+        """Of a table, for test and for validation; None where something else says what is held out, or nothing."""
         by, _ = self._key
         request, how = self.request, self._split.splitting(by)
         has_test = request.test is not None or request.folds is not None
+        has_validation = request.validation is not None or not how.validation_fraction
         return {
             "test_fraction": request.test_fraction if has_test or by == "part" else how.test_fraction,
             "validation_fraction": request.validation_fraction
-            if request.validation is not None or by == "part"
+            if has_validation or by == "part"
             else how.validation_fraction,
         }
 

@@ -13,7 +13,7 @@ from minidl_core.nn import Module
 from minidl_core.nn.buffers import buffers_of
 from minidl_core.nn.member_by_member import MemberByMember
 from minidl_core.optim import Optimizer
-from minidl_core.training.checkpoint.state import State
+from minidl_core.training.checkpoint.state import State, require_like
 
 Learned = tuple[dict[str, Any], str, Any]
 """A place, the name of a tensor there, and which of its rows are those of some rounds."""
@@ -68,7 +68,9 @@ class StoppedRounds:
     def resume(self, state: State) -> None:
         """Stop the rounds that were stopped, where all that they have learned is there again."""
         if "losses" in state.tensors:
-            self.stop(state.tensors["rounds"], state.tensors["losses"].to(self._model.parameters.values.device))
+            rounds, values = require_like("rounds", state.tensors["rounds"], self.rounds), self._model.parameters.values
+            losses = require_like("losses", state.tensors["losses"], values[..., 0])
+            self.stop(rounds, losses.to(values.device))
 
     def _asked(self, asked: Any) -> Tensor:
         expected = f"True or False, or one of them for each round, {list(self.rounds.shape)}; or None"

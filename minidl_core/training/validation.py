@@ -9,7 +9,7 @@ from torch import Tensor
 
 from minidl_core.data.rounds import Examples
 from minidl_core.metrics import Metric
-from minidl_core.training.checkpoint.state import State
+from minidl_core.training.checkpoint.state import State, require_like
 from minidl_core.training.statistics import Figure
 from minidl_core.training.trained_model import TrainedModel
 
@@ -43,7 +43,10 @@ class Validation:
         return State({"losses": torch.stack(self.losses)} if self.losses else {}, {})
 
     def resume(self, state: State) -> None:
-        self.losses = [*state.tensors["losses"].to(self._prepared.features.device)] if state.tensors else []
+        values = self._trained.model.parameters.values
+        losses = state.tensors["losses"] if state.tensors else values.new_empty(0, *values.shape[:-1])
+        require_like("losses", losses[:0], values.new_empty(0, *values.shape[:-1]))
+        self.losses = [*losses.to(values.device)]
 
     def figure(self) -> Figure:
         """The metric after the last epoch, over rounds."""

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from minidl_core.data.batches import Block
-from minidl_core.errors import ShapeError
+from minidl_core.errors import ModelFileError, ShapeError
 from minidl_core.losses import Loss, loss_of
 from minidl_core.nn import Module
 from minidl_core.optim import Optimizer
+from minidl_core.persistence.strict_json import shown
 from minidl_core.spec.component import Component
 from minidl_core.training.capture.numpy_calls import FLOATS, array_of
 from minidl_core.training.capture.phase import Phase, log
@@ -141,6 +142,8 @@ class CapturedStep:
         first = block.batches[0]
         with np.errstate(all="ignore"):
             for shape, stage in stages["gradients"]:
+                if list(shape[:-1]) != list(first.shape[1:-1]) or not 0 < shape[-1] <= first.shape[-1]:
+                    raise ModelFileError(f"the checkpoint is that of batches of shape {shown(shape)}")
                 gradients = self._gradients(tuple(shape), block)
                 batches = itertools.cycle(part[..., : shape[-1]].contiguous() for part in first)
                 gradients.reach(stage, partial(self._take_next, gradients, block, batches))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 
 from minidl_core.data.batches import Batches
-from minidl_core.errors import ModelFileError
+from minidl_core.errors import MinidlError, ModelFileError
 from minidl_core.nn import Module
 from minidl_core.schedules import Schedule
 from minidl_core.spec.component import Component
@@ -14,7 +14,7 @@ from minidl_core.training.capture import CapturedStep
 from minidl_core.training.checkpoint.components import Components
 from minidl_core.training.checkpoint.course import Course
 from minidl_core.training.checkpoint.random_numbers import RandomNumbers
-from minidl_core.training.checkpoint.state import Keeper, Remembering, State
+from minidl_core.training.checkpoint.state import Checkpoint, Keeper, Remembering, State
 from minidl_core.training.early_stopping import EarlyStopping
 from minidl_core.training.stopped import StoppedRounds
 
@@ -54,9 +54,12 @@ class Checkpoints:
         Args:
             batches: of the training, for rehearsals.
         """
-        if self._keeper is None or self._keeper.start is None:
-            return
-        start = self._keeper.start
+        if self._keeper is not None:
+            if self._keeper.start is not None:
+                self._resume(self._keeper.start, batches)
+            self._keeper.began()
+
+    def _resume(self, start: Checkpoint, batches: Batches) -> None:
         if start.keys() != {"step", *self._parts}:
             raise ModelFileError(f"the checkpoint has {', '.join(start)}; expected step, {', '.join(self._parts)}")
         try:
@@ -64,7 +67,9 @@ class Checkpoints:
             self._step.reach(start["step"].numbers, next(batches.blocks(0)))
             for name, part in self._parts.items():
                 part.resume(start[name])
-        except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
+            if isinstance(error, MinidlError):
+                raise
             raise ModelFileError(
                 f"the checkpoint is not one of this training ({type(error).__name__}: {error})"
             ) from error

@@ -12,9 +12,10 @@ from minidl_core.errors import ModelFileError
 from minidl_core.nn import FlatParameters, Module, Parameter
 from minidl_core.nn.saved import saved_names
 from minidl_core.optim import Optimizer
+from minidl_core.persistence.strict_json import shown
 from minidl_core.spec.component import Component
 from minidl_core.training.capture.remembered import contents_of_value, is_same
-from minidl_core.training.checkpoint.state import State
+from minidl_core.training.checkpoint.state import State, require_like
 
 NOT_REMEMBERED = ("arguments", "member_by_member", "_flat", "_state")
 """Attributes that are the same in every training of the same request, or that have a place of their own."""
@@ -61,6 +62,9 @@ class Components:
             raise ModelFileError(f"the checkpoint lacks '{lacking[0]}', which this training remembers")
         if unknown := sorted(kept - known):
             raise ModelFileError(f"nothing in this training remembers '{unknown[0]}', which the checkpoint has")
+        for one in self._attributes():
+            if not one.is_other:
+                one.require_like(state)
         self.resume_present(state)
 
     def resume_present(self, state: State) -> None:
@@ -94,6 +98,18 @@ class _Attribute(NamedTuple):
         """Whether no checkpoint can hold it."""
         return not isinstance(self.value, Tensor | Generator) and not _is_plain(self.value)
 
+    def require_like(self, state: State) -> None:
+        """Raise ModelFileError where what was kept could not be this one at another moment."""
+        name, value = self.full_name, self.value
+        if isinstance(value, Tensor) and name in state.tensors:
+            require_like(name, state.tensors[name], value)
+        elif isinstance(value, Tensor | Generator) != (name in state.tensors):
+            raise ModelFileError(f"the checkpoint's '{name}' is no {'tensor' if name in state.numbers else 'number'}")
+        elif (
+            name in state.numbers and _kind(value) != _kind(given := state.numbers[name]) and None not in (value, given)
+        ):
+            raise ModelFileError(f"the checkpoint's '{name}' is {shown(given)}, and in this training {shown(value)}")
+
     def resume_tensor(self, given: Tensor) -> None:
         """Write into a tensor that is there, since a captured step has recorded where it is."""
         if isinstance(self.value, Generator):
@@ -122,6 +138,12 @@ def _attributes_within(component: Component, prefix: str) -> Iterator[_Attribute
 def _are_layers(value: Any) -> bool:
     """Whether these are the layers within a layer, which are components of their own."""
     return isinstance(value, list | tuple) and len(value) > 0 and all(isinstance(one, Module) for one in value)
+
+
+def _kind(value: Any) -> type:
+    """What a value must be to take the place of another: numbers are alike, and so are lists and tuples."""
+    alike = {int: float, tuple: list}
+    return alike.get(type(value), type(value))
 
 
 def _is_plain(value: Any) -> bool:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from minidl_core.errors import ModelFileError
 from minidl_core.nn import FlatParameters
-from minidl_core.training.checkpoint.state import State
+from minidl_core.training.checkpoint.state import State, require_like
 
 
 class Course:
@@ -59,12 +59,13 @@ class Course:
         return State(tensors, {"done": self.done})
 
     def resume(self, state: State) -> None:
-        tensors, self.done = state.tensors, state.numbers["done"]
-        history = tensors["history"].to(self.losses.device)
-        if history.shape[1:] != self.losses.shape[1:] or not 0 <= self.done < len(self.losses):
-            raise ModelFileError("the checkpoint is that of other rounds, or of epochs with another number of steps")
-        self._history = list(history)
-        self._parameters.values = tensors["parameters"].to(self.losses)
-        if self.done:
-            self.losses.copy_(tensors["losses"])
-            self._last_good.copy_(tensors["last_good"])
+        tensors, done = state.tensors, state.numbers["done"]
+        if type(done) is not int or not 0 <= done < len(self.losses):
+            raise ModelFileError("the checkpoint is that of epochs with another number of steps")
+        history, values = tensors["history"], self._parameters.values
+        require_like("history", history[:0], self.losses[:0])
+        self.done, self._history = done, list(history.to(self.losses.device))
+        values.copy_(require_like("parameters", tensors["parameters"], values))
+        if done:
+            self.losses.copy_(require_like("losses", tensors["losses"], self.losses))
+            self._last_good.copy_(require_like("last_good", tensors["last_good"], values))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from minidl_core.errors import ModelFileError
+from minidl_core.persistence.strict_json import shown
 from minidl_core.seeding import generator
 from minidl_core.training.capture.random_state import random_state, set_random_state
 from minidl_core.training.checkpoint.state import State
@@ -48,8 +49,13 @@ class RandomNumbers:
     def resume(self, state: State) -> None:
         try:
             set_random_state(self._device, [], list(state.tensors.values()))
-            version, words, gauss = state.numbers["python"]
+            (version, words, gauss), (key, place, *of_gauss) = state.numbers["python"], state.numbers["numpy"]
+            if not (gauss is None or isinstance(gauss, float)):
+                raise ValueError(f"{shown(gauss)} is no number")
+            # NumPy takes any place, and would read there, beyond its words.
+            if type(place) is not int or not 0 <= place <= len(key):
+                raise ValueError(f"{shown(place)} is no place among {len(key)} words")
             random.setstate((version, tuple(words), gauss))
-            np.random.set_state(("MT19937", *state.numbers["numpy"]))
-        except (TypeError, ValueError, KeyError, IndexError, RuntimeError) as error:
+            np.random.set_state(("MT19937", key, place, *of_gauss))
+        except (TypeError, ValueError, KeyError, IndexError, RuntimeError, OverflowError) as error:
             raise ModelFileError(f"the checkpoint has no states of generators of random numbers: {error}") from None

@@ -6,12 +6,24 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
+from minidl_core.errors import ModelFileError
+
 
 class State(NamedTuple):
     """What someone remembers: tensors by name, and what JSON can say."""
 
     tensors: dict[str, Tensor]
     numbers: dict[str, Any]
+
+
+def require_like(name: str, given: Tensor, expected: Tensor) -> Tensor:
+    """A tensor of a checkpoint, where it could be this one at another moment. Raises ModelFileError where not."""
+    if given.dtype != expected.dtype or given.shape != expected.shape:
+        raise ModelFileError(
+            f"the checkpoint's tensor '{name}' is {given.dtype} {list(given.shape)}, and in this training "
+            f"{expected.dtype} {list(expected.shape)}"
+        )
+    return given
 
 
 class Remembering(Protocol):
@@ -33,6 +45,9 @@ class Keeper(Protocol):
 
     start: Checkpoint | None
     """What to go on from; None begins the training."""
+
+    def began(self) -> None:
+        """Take note that the first step is next: the training is where `start` was."""
 
     def is_due(self, epoch: int) -> bool:
         """Whether to keep what there is after so many epochs."""

@@ -84,7 +84,7 @@ class Diagnosis:
         return State({}, {"looked": self._looked, "told": told, "seen": seen, "is_well": self._is_well})
 
     def resume(self, state: State) -> None:
-        self._looked, self._is_well = state.numbers["looked"], list(state.numbers["is_well"])
+        self._looked, self._is_well = int(state.numbers["looked"]), list(map(bool, state.numbers["is_well"]))
         self._told = {(ILLNESSES[name], place) for name, place in state.numbers["told"]}
         self._seen = {(ILLNESSES[name], place, r) for name, place, r in state.numbers["seen"]}
 

@@ -79,6 +79,9 @@ class Kept:
         self.start, self.every = start, every
         self.last: Checkpoint = {}
 
+    def began(self) -> None:
+        """Nothing."""
+
     def is_due(self, epoch: int) -> bool:
         return self.every is not None and epoch % self.every == 0
 
