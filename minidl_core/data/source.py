@@ -34,7 +34,7 @@ def is_mapped(path: str) -> bool:
 def is_file(data: str) -> bool:
     """Whether DATA names a file (that may be missing) or standard input, and not a dataset."""
     is_known = Path(data).suffix.lower() in SUFFIXES
-    return data == STANDARD_INPUT or is_known or "/" in data or Path(data).is_file()
+    return data == STANDARD_INPUT or is_known or "/" in data or os.path.isfile(data)
 
 
 def read_table(
@@ -169,6 +169,6 @@ def open_features(
 
 
 def _existing(path: str) -> str:
-    if path != STANDARD_INPUT and not Path(path).exists():
+    if path != STANDARD_INPUT and not os.path.exists(path):
         raise DataError(f"there is no file '{path}'")
     return path

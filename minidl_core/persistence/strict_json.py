@@ -6,6 +6,7 @@ import json
 import math
 import re
 import reprlib
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from minidl_core.errors import ModelFileError
@@ -14,8 +15,8 @@ MAX_VALUES = 500_000
 """Values and keys of one text, so that reading it takes less than 100 MB."""
 MAX_DIGITS = 1000
 """Of a whole number."""
-FEW_DIGITS = 20
-"""Of one that is computed with."""
+DIGITS_OF_FLOATS, DIGITS_OF_TENSORS = 300, 18
+"""Of one that a float, or a tensor of integers, can be too."""
 
 _ESCAPE = re.compile(r"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(?P<half>ud[89a-f][0-9a-f]{2})|.)", re.I | re.S)
 
@@ -53,11 +54,15 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def short_integer(digits: str) -> int:
-    """A whole number that a float can be, too. Raises ValueError for any longer one."""
-    if len(digits) > FEW_DIGITS:
-        raise ValueError(f"a whole number of {len(digits):,} digits, at most {FEW_DIGITS} are read")
-    return int(digits)
+def at_most(most: int) -> Callable[[str], int]:
+    """What reads whole numbers of so many digits for `json.loads`; ValueError for a longer one."""
+
+    def number(digits: str) -> int:
+        if len(digits) > most:
+            raise ValueError(f"a whole number of {len(digits):,} digits, at most {most} are read")
+        return int(digits)
+
+    return number
 
 
 def shown(given: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def with_paths(record: Record) -> Mapping[str, Any]:
     for name in DATA:
         path = request.get(name)
         if isinstance(path, str) and path != STANDARD_INPUT:
-            from_there = Path(record.working_directory, path)
-            if is_file(path) or from_there.is_file():
-                request[name] = str(from_there)
+            from_there = str(Path(record.working_directory, path))
+            if is_file(path) or os.path.isfile(from_there):
+                request[name] = from_there
     return request

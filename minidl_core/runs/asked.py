@@ -15,6 +15,7 @@ from minidl_core.errors import ModelFileError, RequestError
 from minidl_core.losses import Loss
 from minidl_core.metrics import Metric
 from minidl_core.optim import Optimizer
+from minidl_core.persistence.strict_json import shown
 from minidl_core.schedules import Schedule
 from minidl_core.spec import build_component, build_model
 from minidl_core.spec.calls import Names
@@ -67,6 +68,8 @@ def from_json(found: Mapping[str, Any], names: Names) -> Request:
                 f"its {name} came from standard input or from memory, and cannot be read again; save it in a file, and "
                 "train on that"
             )
+    if not isinstance(found["metrics"], list):
+        raise ModelFileError(f"its metrics must be a list of specs, got {shown(found['metrics'])}")
     for kind in Loss, Optimizer, Schedule:
         built[kind.kind] = build_component(kind.kind, found[kind.kind], names)
     built["model"] = build_model(found["model"], names=names)

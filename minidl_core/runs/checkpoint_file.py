@@ -11,7 +11,7 @@ from typing import Any
 
 from minidl_core.data.header import require_keys
 from minidl_core.errors import ModelFileError
-from minidl_core.persistence.strict_json import short_integer, shown
+from minidl_core.persistence.strict_json import DIGITS_OF_TENSORS, at_most, shown
 from minidl_core.persistence.tensor_file import open_tensors, write_tensors
 from minidl_core.training.checkpoint import Checkpoint, State
 
@@ -48,20 +48,28 @@ def read_checkpoint(path: Path, request: Mapping[str, Any]) -> tuple[Checkpoint,
         if header["request"] != _hash(request):
             raise ModelFileError(
                 f"'{path}' is of another request than run.json beside it; what a run was asked for stays, but for the "
-                " number of epochs; begin a new one with --config"
+                "number of epochs; begin a new one with --config"
             )
         try:
-            numbers, seconds = json.loads(header["numbers"], parse_int=short_integer), header["seconds"]
+            numbers, seconds = json.loads(header["numbers"], parse_int=at_most(DIGITS_OF_TENSORS)), header["seconds"]
             if type(seconds) not in (int, float) or seconds < 0:
                 raise ValueError(f"{shown(seconds)} are no seconds")
             checkpoint = {part: State({}, dict(own)) for part, own in numbers.items()}
             for full_name in opened.declared:
                 part, _, name = full_name.partition("/")
                 checkpoint[part].tensors[name] = opened.tensor(full_name)
-            epochs_of(checkpoint)
+            _require_whole(checkpoint)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelFileError(f"'{path}' is not a minidl checkpoint ({type(error).__name__}: {error})") from None
     return checkpoint, float(seconds)
+
+
+def _require_whole(checkpoint: Checkpoint) -> None:
+    """Raise ValueError or KeyError where the losses of an epoch are not there."""
+    validation = checkpoint.get("validation")
+    validated = 0 if validation is None else len(validation.tensors.get("losses", ()))
+    if epochs_of(checkpoint) != validated and validation is not None:
+        raise ValueError(f"{epochs_of(checkpoint)} epochs have {validated} losses on the validation part")
 
 
 def epochs_of(checkpoint: Checkpoint) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from minidl_core.data.header import require_keys
 from minidl_core.errors import ModelFileError
-from minidl_core.persistence.strict_json import finite, short_integer, shown
+from minidl_core.persistence.strict_json import DIGITS_OF_FLOATS, at_most, finite, shown
 from minidl_core.persistence.whole_file import write_whole
 
 FILE_NAME = "run.json"
@@ -102,9 +102,7 @@ def read_record(folder: str | Path) -> Record:
         if type(epochs := given["request"].get("epochs")) is not int:
             raise ModelFileError(f"its request must have a number of epochs, got {shown(epochs)}")
         if not _are_figures(given["figures"]):
-            raise ModelFileError(
-                f"its figures must be mean, std and values by part and name, got {shown(given['figures'])}"
-            )
+            raise ModelFileError("its figures must be mean, std and values, by part and name")
     except ModelFileError as error:
         raise ModelFileError(f"'{path}' is not what minidl wrote: {error}") from None
     return Record(**{one.name: given[one.name] for one in fields(Record)})
@@ -115,16 +113,13 @@ def _are_figures(given: dict[str, Any]) -> bool:
     return all(
         isinstance(one, dict)
         and one.keys() == {"mean", "std", "values"}
-        and all(_is_number_or_matrix(one[name]) for name in ("mean", "std"))
         and isinstance(one["values"], list)
-        and all(map(_is_number_or_matrix, one["values"]))
+        and any(
+            all(isinstance(number, kind | None) for number in (one["mean"], one["std"], *one["values"]))
+            for kind in (int | float, list)  # of numbers, or of matrices
+        )
         for one in figures
     )
-
-
-def _is_number_or_matrix(given: Any) -> bool:
-    """Of matrices nothing is told but that they are some."""
-    return given is None or isinstance(given, int | float | list)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -134,7 +129,7 @@ def read_json(path: Path) -> dict[str, Any]:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise ModelFileError(f"'{path}' is larger than any {FILE_NAME} that minidl writes")
-        given = json.loads(content, parse_int=short_integer)
+        given = json.loads(content, parse_int=at_most(DIGITS_OF_FLOATS))
         json.dumps(given, ensure_ascii=False).encode()  # half a character could not be shown
     except FileNotFoundError:
         raise ModelFileError(f"there is no run in '{path.parent}': it has no {path.name}") from None

@@ -160,7 +160,7 @@ def resume(
         StorageError: where another process writes it.
     """
     place = RunFolder(Path(folder))
-    read_record(place.path)  # before a lock is made where there is no run
+    read_record(folder)  # before a lock is made where there is no run
     with place.opened():
         record = read_record(place.path)
         record.request["epochs"] = _epochs(record, place, epochs)

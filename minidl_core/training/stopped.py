@@ -67,10 +67,10 @@ class StoppedRounds:
 
     def resume(self, state: State) -> None:
         """Stop the rounds that were stopped, where all that they have learned is there again."""
+        rounds = require_like("rounds", state.tensors["rounds"], self.rounds)
         if "losses" in state.tensors:
-            rounds, values = require_like("rounds", state.tensors["rounds"], self.rounds), self._model.parameters.values
-            losses = require_like("losses", state.tensors["losses"], values[..., 0])
-            self.stop(rounds, losses.to(values.device))
+            values = self._model.parameters.values
+            self.stop(rounds, require_like("losses", state.tensors["losses"], values[..., 0]).to(values.device))
 
     def _asked(self, asked: Any) -> Tensor:
         expected = f"True or False, or one of them for each round, {list(self.rounds.shape)}; or None"

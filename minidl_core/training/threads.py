@@ -41,7 +41,8 @@ def _products_of_numpy() -> ThreadpoolController:
 @contextmanager
 def use_threads(threads: int) -> Iterator[None]:
     """Compute with so many threads, and afterwards with as many as before."""
-    require("threads", threads, 1 <= threads <= MAX_THREADS, f"from 1 to {MAX_THREADS}")
+    is_whole = isinstance(threads, int) and not isinstance(threads, bool)
+    require("threads", threads, is_whole and 1 <= threads <= MAX_THREADS, f"from 1 to {MAX_THREADS}")
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

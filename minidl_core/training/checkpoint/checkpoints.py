@@ -41,7 +41,7 @@ class Checkpoints:
         others: Mapping[str, Remembering],
     ) -> None:
         self._keeper, self._step, self._early_stopping = keeper, step, early_stopping
-        self._components = Components(lambda: _components(model, step, schedule))
+        self._components = Components(lambda: _components(model, step, schedule), model.parameters.rounds)
         self._parts: dict[str, Remembering] = {"course": course, "components": self._components}
         if early_stopping is not None:
             self._parts["early_stopping"] = early_stopping

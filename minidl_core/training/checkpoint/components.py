@@ -13,9 +13,10 @@ from minidl_core.nn import FlatParameters, Module, Parameter
 from minidl_core.nn.saved import saved_names
 from minidl_core.optim import Optimizer
 from minidl_core.persistence.strict_json import shown
+from minidl_core.schedules import Schedule
 from minidl_core.spec.component import Component
 from minidl_core.training.capture.remembered import contents_of_value, is_same
-from minidl_core.training.checkpoint.state import State, require_like
+from minidl_core.training.checkpoint.state import State
 
 NOT_REMEMBERED = ("arguments", "member_by_member", "_flat", "_state")
 """Attributes that are the same in every training of the same request, or that have a place of their own."""
@@ -28,10 +29,11 @@ class Components:
 
     Args:
         components: gives them by place: the loss, the layers of a model, `0`, `hidden.2`.
+        rounds: the round axes of the training.
     """
 
-    def __init__(self, components: Callable[[], Mapping[str, Component]]) -> None:
-        self._components = components
+    def __init__(self, components: Callable[[], Mapping[str, Component]], rounds: tuple[int, ...]) -> None:
+        self._components, self._rounds = components, rounds
         self._others = {one.full_name: contents_of_value(one.value) for one in self._attributes() if one.is_other}
         """What no checkpoint can hold, as it was in the beginning."""
 
@@ -62,18 +64,21 @@ class Components:
             raise ModelFileError(f"the checkpoint lacks '{lacking[0]}', which this training remembers")
         if unknown := sorted(kept - known):
             raise ModelFileError(f"nothing in this training remembers '{unknown[0]}', which the checkpoint has")
-        for one in self._attributes():
+        if twice := sorted(state.tensors.keys() & state.numbers.keys()):
+            raise ModelFileError(f"the checkpoint has '{twice[0]}' as a tensor and as a number")
+        for one in list(self._attributes()):
             if not one.is_other:
-                one.require_like(state)
-        self.resume_present(state)
+                one.require_like(state, self._rounds)
+                one.resume(state)
 
     def resume_present(self, state: State) -> None:
-        """What is there already: some make what they remember when they are first used."""
+        """What is there already: some make what they remember when they are first used, or give it another shape."""
         for one in list(self._attributes()):
-            if isinstance(one.value, Tensor | Generator) and one.full_name in state.tensors:
-                one.resume_tensor(state.tensors[one.full_name])
-            elif one.full_name in state.numbers and one.value != (given := state.numbers[one.full_name]):
-                one.place[one.name] = tuple(given) if isinstance(one.value, tuple) else given
+            given = state.tensors.get(one.full_name)
+            if isinstance(one.value, Tensor) and (given is None or given.shape != one.value.shape):
+                continue
+            if one.is_like(state, self._rounds):
+                one.resume(state)
 
     def _attributes(self) -> Iterator[_Attribute]:
         for path, component in self._components().items():
@@ -98,26 +103,44 @@ class _Attribute(NamedTuple):
         """Whether no checkpoint can hold it."""
         return not isinstance(self.value, Tensor | Generator) and not _is_plain(self.value)
 
-    def require_like(self, state: State) -> None:
-        """Raise ModelFileError where what was kept could not be this one at another moment."""
+    def is_like(self, state: State, rounds: tuple[int, ...]) -> bool:
+        """Whether what was kept could be this one at another moment; a tensor may have got an axis of rounds since."""
         name, value = self.full_name, self.value
-        if isinstance(value, Tensor) and name in state.tensors:
-            require_like(name, state.tensors[name], value)
-        elif isinstance(value, Tensor | Generator) != (name in state.tensors):
-            raise ModelFileError(f"the checkpoint's '{name}' is no {'tensor' if name in state.numbers else 'number'}")
-        elif (
-            name in state.numbers and _kind(value) != _kind(given := state.numbers[name]) and None not in (value, given)
-        ):
-            raise ModelFileError(f"the checkpoint's '{name}' is {shown(given)}, and in this training {shown(value)}")
+        if isinstance(value, Tensor):
+            given = state.tensors.get(name)
+            shapes = (value.shape, (*rounds, *value.shape))
+            return given is not None and given.dtype == value.dtype and given.shape in shapes
+        if isinstance(value, Generator):
+            return name in state.tensors
+        if name not in state.numbers:
+            return False
+        # A rate that was given as a whole number may have become another.
+        are_numbers = isinstance(self.component, Optimizer | Schedule)
+        return value is None or _kind(state.numbers[name], are_numbers) == _kind(value, are_numbers)
 
-    def resume_tensor(self, given: Tensor) -> None:
-        """Write into a tensor that is there, since a captured step has recorded where it is."""
-        if isinstance(self.value, Generator):
-            self.value.set_state(given)
-        elif self.value.shape == given.shape and self.value.dtype == given.dtype:
-            self.value.copy_(given)
+    def require_like(self, state: State, rounds: tuple[int, ...]) -> None:
+        """Raise ModelFileError where it could not."""
+        if not self.is_like(state, rounds):
+            kept = state.tensors.get(self.full_name, state.numbers.get(self.full_name))
+            given, own = (
+                f"{one.dtype} {list(one.shape)}" if isinstance(one, Tensor) else shown(one)
+                for one in (kept, self.value)
+            )
+            raise ModelFileError(f"the checkpoint's '{self.full_name}' is {given}, and in this training {own}")
+
+    def resume(self, state: State) -> None:
+        """Be what was kept."""
+        name, value = self.full_name, self.value
+        if isinstance(value, Generator):
+            value.set_state(state.tensors[name])
+        elif not isinstance(value, Tensor):
+            given = state.numbers[name]
+            if value != given:
+                self.place[self.name] = tuple(given) if isinstance(value, tuple) else given
+        elif value.shape == (given := state.tensors[name]).shape:
+            value.copy_(given)  # since a captured step has recorded where it is
         else:
-            self.place[self.name] = given.to(self.value.device)
+            self.place[self.name] = given.to(value.device)
 
 
 def _attributes_within(component: Component, prefix: str) -> Iterator[_Attribute]:
@@ -140,9 +163,9 @@ def _are_layers(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) > 0 and all(isinstance(one, Module) for one in value)
 
 
-def _kind(value: Any) -> type:
-    """What a value must be to take the place of another: numbers are alike, and so are lists and tuples."""
-    alike = {int: float, tuple: list}
+def _kind(value: Any, are_numbers: bool) -> type:
+    """What a value must be to take the place of another: lists and tuples are alike, and so may be numbers."""
+    alike: dict[type, type] = {tuple: list, **({int: float} if are_numbers else {})}
     return alike.get(type(value), type(value))
 
 

@@ -14,7 +14,7 @@ from minidl_core.errors import ModelFileError
 from minidl_core.persistence.strict_json import shown
 from minidl_core.seeding import generator
 from minidl_core.training.capture.random_state import random_state, set_random_state
-from minidl_core.training.checkpoint.state import State
+from minidl_core.training.checkpoint.state import State, require_like
 
 
 class RandomNumbers:
@@ -47,6 +47,8 @@ class RandomNumbers:
         return State(tensors, {"python": random.getstate(), "numpy": [key, *rest]})
 
     def resume(self, state: State) -> None:
+        for name, own in self.state().tensors.items():
+            require_like(name, state.tensors.get(name, own[:0]), own)
         try:
             set_random_state(self._device, [], list(state.tensors.values()))
             (version, words, gauss), (key, place, *of_gauss) = state.numbers["python"], state.numbers["numpy"]
