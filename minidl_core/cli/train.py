@@ -127,17 +127,16 @@ def train(data: str | None, resume: str | None, quiet: bool, as_json: bool, **op
     interruption = Interruption()
     with interruption.handled():
         with interruption.postponed():
-            import minidl_core
+            from minidl_core import runs
+            from minidl_core.runs.record import read_record
         if resume is None:
             folder, wished = Path(options.pop("out") or _free_folder(str(data))), options["epochs"]
-            how: Any = partial(minidl_core.train, options.pop("model"), data, out=folder, **options)
+            how: Any = partial(runs.train, options.pop("model"), data, out=folder, **options)
         else:
-            from minidl_core.runs.record import read_record
-
             folder, request = Path(resume), read_record(resume).request
             more = None if _is_default(context, "epochs") else options["epochs"]
             data, wished = str(request.get("data")), more or request.get("epochs")
-            how = partial(minidl_core.resume, folder, epochs=more, save_every=options["save_every"])
+            how = partial(runs.resume, folder, epochs=more, save_every=options["save_every"])
         training, problem = _train(how, wished, quiet, interruption)
         if resume is None:
             _hint(training.data, options["task"])
