@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+import shutil
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def test_defaults_are_filled_in() -> None:
         ({"split": "part"}, {"test_fraction": None, "validation_fraction": None}),
         ({"test": "table.csv"}, {"test_fraction": None}),
         ({"validation": "table.csv", "patience": 3}, {"validation_fraction": None}),
-        ({"optimizer": "sgd(lr=0.01)"}, {"optimizer": "sgd", "schedule": "constant"}),
+        ({"optimizer": "sgd(lr=0.5)"}, {"optimizer": "sgd(lr=0.5)", "schedule": "constant"}),
         ({"target": "value"}, {"task": "regression", "target": ["value"]}),
         ({"features": ("a", "b")}, {"features": ["a", "b"]}),
         ({"features": np.array(["a", "b"])}, {"features": ["a", "b"]}),
@@ -66,8 +67,6 @@ def test_defaults_are_filled_in() -> None:
 def test_what_is_left_open_for_a_table(asked: dict[str, Any], filled: dict[str, Any]) -> None:
     write_table("table.csv")
     found = recorded(**{"data": Path("table.csv"), "target": "kind", "features": "a,b", **asked})["request"]
-    if filled.get("optimizer") == "sgd" and found["optimizer"] != "sgd":
-        filled = {**filled, "optimizer": "sgd(lr=0.01)"}
     assert {name: found[name] for name in filled} == filled
     assert found["data"] == "table.csv"
 
@@ -82,7 +81,7 @@ def test_what_it_was_made_with() -> None:
     named = {(one["kind"], one["name"]) for one in found["providers"]}
     assert {("dataset", "disk"), ("layer", "linear"), ("layer", "tanh")} < named
     assert all(one["version"] for one in found["providers"])
-    assert found["data"]["rows"] == {"train": 40, "validation": 0, "test": 40} or found["data"]["rows"]["train"] == 40
+    assert found["data"]["rows"]["train"] == found["data"]["rows"]["test"]
 
 
 def test_what_came_of_it() -> None:
@@ -119,31 +118,22 @@ def test_an_interrupted_run_says_so() -> None:
 def hash_of(**asked: Any) -> str:
     minidl_core.train(MODEL, **{"target": "kind", "features": "a,b,colour", **asked}, epochs=1, out="hashed")
     found: str = run_json("hashed")["data"]["sha256"]
-    for path in Path("hashed").rglob("*"):
-        if path.is_file():
-            path.unlink()
+    shutil.rmtree("hashed")
     return found
 
 
 def test_the_hash_is_that_of_what_is_learned_from_in_whatever_kind_of_file() -> None:
-    import shutil
-
-    def hashed(**asked: Any) -> str:
-        found = hash_of(**asked)
-        shutil.rmtree("hashed")
-        return found
-
     write_table("table.csv")
     frame = pl.read_csv("table.csv", infer_schema_length=None)
     frame.write_parquet("table.parquet")
     frame.write_ndjson("table.jsonl")
     frame.with_columns(note=pl.lit("other")).write_csv("other note.csv")
     frame.with_columns(a=pl.when(pl.int_range(pl.len()) == 30).then(0.125).otherwise("a")).write_csv("other a.csv")
-    expected = hashed(data="table.csv")
+    expected = hash_of(data="table.csv")
     for same in "table.parquet", "table.jsonl", "other note.csv":
-        assert hashed(data=same) == expected
-    assert hashed(data=frame) == expected
+        assert hash_of(data=same) == expected
+    assert hash_of(data=frame) == expected
     for other in {"data": "other a.csv"}, {"features": "a,b"}, {"target": "value"}, {"seed": 1}, {"rounds": 2}:
-        assert hashed(**{"data": "table.csv", **other}) != expected
-    assert hashed(data="table.csv", weight="weight") != expected
-    assert hashed(data="table.csv", test="table.csv") != expected
+        assert hash_of(**{"data": "table.csv", **other}) != expected
+    assert hash_of(data="table.csv", weight="weight") != expected
+    assert hash_of(data="table.csv", test="table.csv") != expected
