@@ -20,6 +20,7 @@ EXCLUSIVE = (
     ("split", "group", "time"),
     ("validation", "validation_fraction", "split"),
     ("rounds", "folds"),
+    ("folds", "time"),
 )
 """Of each of these one says it all: what is typed comes in the place of others in the file."""
 
@@ -42,7 +43,7 @@ def _read(context: click.Context, _: click.Parameter, path: str | None) -> str |
             advice = did_you_mean(unknown[0], [name for name in known if name])
             raise RequestError(
                 f"'{path}' has the key '{unknown[0]}', which minidl train does not know; {advice}\n"
-                f"the keys, with their defaults:\n{keys}"
+                f"the keys, with their defaults (... where minidl train --help says what):\n{keys}"
             )
         context.default_map = {
             name: _typed(context, path, known[name], value) for name, value in given.items() if value is not None
@@ -66,7 +67,7 @@ def _contents(path: Path) -> Mapping[str, Any]:
         from minidl_core.runs.again import with_paths
         from minidl_core.runs.record import read_record
 
-        return with_paths(read_record(path if path.is_dir() else path.parent))
+        return with_paths(read_record(path))
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -80,9 +81,9 @@ def _contents(path: Path) -> Mapping[str, Any]:
 def _typed(context: click.Context, path: str, parameter: click.Parameter, value: Any) -> Any:
     """A value as it would be typed, so that it means the same."""
     is_flag = isinstance(parameter, click.Option) and parameter.is_flag
-    if is_flag != isinstance(value, bool) or isinstance(value, dict):
-        expected = "true or false" if is_flag else f"a value as on the command line, got {value!r}"
-        raise RequestError(f"'{path}': {parameter.name} must be {expected}")
+    if is_flag != isinstance(value, bool) or not isinstance(value, str | int | float | list):
+        expected = "true or false" if is_flag else "a value as on the command line"
+        raise RequestError(f"'{path}': {parameter.name} must be {expected}, got {value!r}")
     if is_flag:
         return value
     values = value if isinstance(value, list) else [value]

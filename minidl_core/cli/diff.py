@@ -11,6 +11,8 @@ from minidl_core.cli import completion
 from minidl_core.cli.output import json_option, print_json, print_table
 from minidl_core.cli.runs import is_number, shown
 
+PARTS = ("train", "validation", "test")
+
 
 @click.command()
 @click.argument("a", shell_complete=completion.folder)
@@ -26,7 +28,7 @@ def diff(a: str, b: str, as_json: bool) -> None:
     versions = differences(one.versions, other.versions)
     is_same_data = one.data.get("sha256") == other.data.get("sha256")
     figures = [_figures(record.figures) for record in (one, other)]
-    names = list(dict.fromkeys([*figures[0], *figures[1]]))
+    names = sorted({**figures[0], **figures[1]}, key=lambda name: PARTS.index(name.partition(" ")[0]))
     if as_json:
         print_json(
             {
@@ -54,6 +56,7 @@ def _figures(figures: dict[str, Any]) -> dict[str, Any]:
     return {
         f"{part} {name}": figure
         for part, of_part in figures.items()
+        if part in PARTS
         for name, figure in of_part.items()
         if is_number(figure)
     }

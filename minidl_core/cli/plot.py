@@ -32,9 +32,11 @@ def plot(run: str, kind: str, names: tuple[str, ...], out: str | None) -> None:
     from minidl_core.runs.look import training_of
     from minidl_core.runs.report import report_of
 
+    if out is not None and not Path(out).is_dir():
+        raise RequestError(f"there is no folder '{out}'; make it, or leave --out out")
+    if kind == "html" and names:
+        raise RequestError("a report has all pictures; leave --picture out, or take --format svg or png")
     folder = Path(run if out is None else out)
-    if not folder.is_dir():
-        raise RequestError(f"there is no folder '{folder}'; make it, or leave --out out")
     training, record = training_of(run)
     if kind == "html":
         files = {"report.html": report_of(training, record).encode()}

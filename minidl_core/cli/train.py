@@ -178,7 +178,8 @@ def _require_nothing_else(context: click.Context) -> None:
     """Refuse what was asked for beside --resume: a run that goes on is the one that it was."""
     for parameter in context.command.params:
         name = parameter.name or ""
-        if name not in WITH_RESUME and not _is_default(context, name):
+        is_typed = context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+        if name not in WITH_RESUME and is_typed:
             said = parameter.opts[0] if isinstance(parameter, click.Option) else "DATA"
             raise RequestError(
                 f"a run that is resumed is the one that was asked for; leave {said} out, or begin another with "

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
+
 from minidl_core.data.reading import STANDARD_INPUT
 from minidl_core.data.source import is_file
 from minidl_core.data.toy import Dataset
@@ -23,6 +25,8 @@ from minidl_core.training import Experiment, Request
 
 NAMES = tuple(field.name for field in fields(Request))
 DATA = ("data", "test", "validation")
+SEVERAL = ("target", "features", "drop", "categorical")
+"""Names of columns: one alone is written as several are."""
 
 
 def as_json(experiment: Experiment) -> dict[str, Any]:
@@ -30,6 +34,7 @@ def as_json(experiment: Experiment) -> dict[str, Any]:
     request = experiment.request
     found = {name: _plain(getattr(request, name)) for name in NAMES}
     found |= {name: _named(getattr(request, name)) for name in DATA}
+    found |= {name: [one] if isinstance(one := getattr(request, name), str) else list(one) for name in SEVERAL}
     found |= {
         "model": str(experiment.trained.model),
         "loss": str(experiment.trained.loss),
@@ -91,4 +96,5 @@ def _named(data: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    """A number of NumPy's as one of Python's."""
+    return value.item() if isinstance(value, np.generic) else value

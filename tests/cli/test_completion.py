@@ -278,6 +278,9 @@ def test_each_option_completes_what_it_takes(folder: Path, line: str, expected: 
 def test_files_and_folders_are_left_to_the_shell(folder: Path) -> None:
     assert told(folder, "zsh", "minidl train disk --test ir")[0] == "file"
     assert told(folder, "zsh", "minidl train disk --out ir")[0] == "dir"
+    assert told(folder, "zsh", "minidl train --config ir")[0] == "file"
+    for line in "train --resume ", "runs ", "diff ", "diff one ", "rerun ", "plot ", "plot run --out ":
+        assert told(folder, "zsh", f"minidl {line}ru")[0] == "dir"
 
 
 def test_strict_plugins_complete_nothing_and_say_nothing(folder: Path) -> None:

@@ -109,10 +109,10 @@ def test_every_number_of_a_checkpoint(forged: Callable[..., bool], monkeypatch: 
     tried, refused = 0, 0
     for place in list(places(numbers)):
         for number, other in enumerate([..., *HOSTILE]):
-            if (number + len(str(place))) % 4 == 0:
+            if (number + len(str(place))) % 7 == 0:
                 tried += 1
                 refused += forged({**header, "numbers": json.dumps(with_other(numbers, place, other))}, tensors)
-    assert tried > 200
+    assert tried > 100
     assert refused > 0.7 * tried
 
 
@@ -185,7 +185,7 @@ def test_every_value_of_a_run_json(capsys: pytest.CaptureFixture[str]) -> None:
     tried = 0
     for place in list(places(good)):
         for number, other in enumerate([..., *HOSTILE, "\ud800", [1, 2]]):
-            if (number + len(str(place))) % 4:
+            if (number + len(str(place))) % 9:
                 continue
             tried += 1
             Path("run", "run.json").write_text(json.dumps(with_other(good, place, other)))
@@ -202,7 +202,7 @@ def test_every_value_of_a_run_json(capsys: pytest.CaptureFixture[str]) -> None:
                 except MinidlError as error:
                     told = str(error)
                 assert len(told) < 500
-    assert tried > 300
+    assert tried > 150
 
 
 def test_a_run_json_that_says_a_lot(capsys: pytest.CaptureFixture[str]) -> None:
