@@ -102,7 +102,10 @@ KINDS: dict[str, tuple[Callable[[], None], dict[str, Any]]] = {
     ),
     "float64": (_table, {**VALUES, "dtype": "float64", "loss": "mse", "clip_norm": 0.5, "l1": 1e-4, "l2": 1e-3}),
     "one split": (_table, {**CLASSES, "rounds": 3, "resplit": False}),
-    "no capture": (_table, {**CLASSES, "capture": False, "schedule": "reduce_on_plateau(factor=0.5,patience=0)"}),
+    "no capture": (
+        _table,
+        {**CLASSES, "capture": False, "optimizer": "sgd(lr=9)", "schedule": "reduce_on_plateau(patience=0)"},
+    ),
 }
 
 

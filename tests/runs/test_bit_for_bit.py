@@ -39,7 +39,7 @@ def test_a_run_of_every_kind(kind: str) -> None:
     of_parts = {f"{part} {name}" for part in PARTS for name in getattr(whole, part) or {}}
     assert of_parts < {one.name for one in numbers}
 
-    first = minidl_core.train(**asked, out="stopped", stop=Stop(2 + len(kind) % 5))
+    first = minidl_core.train(**asked, out="stopped", stop=Stop(3 + len(kind) % 5))
     assert first.interrupted
     assert run_json("stopped")["state"] == "interrupted"
     resumed = minidl_core.resume("stopped")

@@ -128,6 +128,9 @@ def test_the_hash_is_that_of_what_is_learned_from_in_whatever_kind_of_file() -> 
     frame.write_parquet("table.parquet")
     frame.write_ndjson("table.jsonl")
     frame.with_columns(note=pl.lit("other")).write_csv("other note.csv")
+    frame.with_columns(value=pl.when(pl.int_range(pl.len()) == 30).then(0.125).otherwise("value")).write_csv(
+        "target.csv"
+    )
     frame.with_columns(a=pl.when(pl.int_range(pl.len()) == 30).then(0.125).otherwise("a")).write_csv("other a.csv")
     expected = hash_of(data="table.csv")
     for same in "table.parquet", "table.jsonl", "other note.csv":
@@ -136,4 +139,5 @@ def test_the_hash_is_that_of_what_is_learned_from_in_whatever_kind_of_file() -> 
     for other in {"data": "other a.csv"}, {"features": "a,b"}, {"target": "value"}, {"seed": 1}, {"rounds": 2}:
         assert hash_of(**{"data": "table.csv", **other}) != expected
     assert hash_of(data="table.csv", weight="weight") != expected
+    assert hash_of(data="table.csv", target="value") != hash_of(data="target.csv", target="value")
     assert hash_of(data="table.csv", test="table.csv") != expected

@@ -114,9 +114,11 @@ class _Attribute(NamedTuple):
             return name in state.tensors
         if name not in state.numbers:
             return False
+        given, is_of_layer = state.numbers[name], not isinstance(self.component, Optimizer | Schedule)
+        if is_of_layer and type(value) is int and self.name in self.component.arguments:
+            return type(given) is int and given == value  # a size, which no training changes
         # A rate that was given as a whole number may have become another.
-        are_numbers = isinstance(self.component, Optimizer | Schedule)
-        return value is None or _kind(state.numbers[name], are_numbers) == _kind(value, are_numbers)
+        return value is None or _kind(given, not is_of_layer) == _kind(value, not is_of_layer)
 
     def require_like(self, state: State, rounds: tuple[int, ...]) -> None:
         """Raise ModelFileError where it could not."""
