@@ -144,8 +144,8 @@ def train(data: str | None, resume: str | None, quiet: bool, as_json: bool, **op
             # Before the figures: whoever reads them may have been interrupted too, and be gone.
             done = f"{training.epochs} of {wished} epochs were done"
             moment = "of that moment" if training.best_epochs is None else "of each round's best epoch"
-            again = f"go on with: minidl train --resume {folder}"
-            click.echo(f"minidl: interrupted; {done}; the model and the figures are those {moment}; {again}", err=True)
+            again = f"; go on with: minidl train --resume {folder}" if training.interrupted else ""
+            click.echo(f"minidl: interrupted; {done}; the model and the figures are those {moment}{again}", err=True)
         if as_json:
             print_json(summary(training, folder, problem))
         else:

@@ -37,6 +37,12 @@ def layers_without_rounds(model: Module) -> list[Module]:
     return [layer for layer in model.layers_within().values() if not layer.takes_rounds]
 
 
+def in_rounds(model: Module) -> Module:
+    """What has computed the model in all of its rounds, as it is: to look at it changes nothing."""
+    apart = model.member_by_member
+    return apart[0] if apart and apart[0].parameters is model.parameters else for_rounds(model)
+
+
 class MemberByMember(Module):
     """A copy of a model for each of its rounds.
 

@@ -72,6 +72,11 @@ def _require_whole(checkpoint: Checkpoint) -> None:
         raise ValueError(f"{epochs_of(checkpoint)} epochs have {validated} losses on the validation part")
 
 
+def epochs_begun(checkpoint: Checkpoint) -> int:
+    """The same, and one where steps of another were done."""
+    return epochs_of(checkpoint) + int(checkpoint["course"].numbers["done"] > 0)
+
+
 def epochs_of(checkpoint: Checkpoint) -> int:
     """How many were done when it was made."""
     return len(checkpoint["course"].tensors["history"])

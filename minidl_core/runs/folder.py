@@ -55,13 +55,13 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot make the folder '{self.path}': {error.strerror or error}") from None
-        try:
-            with locked(self.path):
+        with locked(self.path):
+            try:
                 remove_leftovers(self.path)
                 self._require_new()  # nor has another process come first
                 yield
-        finally:
-            self._remove_if_nothing_is_kept(missing)
+            finally:
+                self._remove_if_nothing_is_kept(missing)
 
     @contextmanager
     def opened(self) -> Iterator[None]:

@@ -61,7 +61,7 @@ class Record:
     """Its SHA-256, see `data_hash`, and how many rows each part has."""
     state: str = "running"
     epochs: int = 0
-    """How many were done."""
+    """How many were done when it ended, or when the last checkpoint was kept."""
     seconds: float = 0.0
     """Of the training loop, of all of its parts where it was resumed."""
     best_epochs: list[int] | None = None

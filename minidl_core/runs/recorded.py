@@ -15,7 +15,7 @@ from torch import Tensor
 
 from minidl_core.data.in_words import rows_of_each
 from minidl_core.data.toy import Dataset
-from minidl_core.errors import DivergedError, RequestError, StorageError
+from minidl_core.errors import DivergedError, ModelFileError, RequestError, StorageError
 from minidl_core.persistence.whole_file import write_whole
 from minidl_core.runs.asked import as_json, asked, is_dataset
 from minidl_core.runs.checkpoint_file import write_checkpoint
@@ -97,6 +97,7 @@ class Recorded:
 
     def began(self) -> None:
         self._record.state, self._record.problem = "running", ""
+        self._record.figures, self._record.best_epochs = {}, None
         self._record.write(self._folder.path)
 
     def is_due(self, epoch: int) -> bool:
@@ -109,21 +110,26 @@ class Recorded:
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Keep it, or, where it cannot be, go on: there may be room for the next one."""
-        self._last_kept, self._problem = monotonic(), None
+        self._problem = None
         seconds = self._seconds_before + perf_counter() - self._began
         history = checkpoint["course"].tensors["history"]
         with self._noting_problems():
             write_checkpoint(self._folder.checkpoint, checkpoint, self._record.request, seconds)
             self._folder.write_history(self._record.seeds, history, self._experiment.validation_history)
+            self._record.epochs = len(history)
+            self._record.write(self._folder.path)  # with what was told by now, which is not told again
 
     def keep_model(self) -> None:
         with self._noting_problems():
             save_model(self._experiment.trained, self._folder.model)
+        self._last_kept = monotonic()  # not before it is: a large model takes its time
 
     @contextmanager
     def _noting_problems(self) -> Iterator[None]:
         try:
             yield
+        except ModelFileError as error:  # a component remembers what no file can hold
+            self._problem, self._is_told = self._problem or StorageError(f"nothing can be kept: {error}"), False
         except StorageError as error:
             self._problem, self._is_told = self._problem or error, False
 
@@ -174,7 +180,9 @@ def _told(messages: list[str]) -> Iterator[None]:
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if record.levelno >= logging.WARNING:
-                messages.append(record.getMessage())
+                message = record.getMessage()
+                if message not in messages:  # a run that goes on may say it again
+                    messages.append(message)
 
     listener = Listener()
     log.addHandler(listener)

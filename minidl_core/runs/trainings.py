@@ -16,7 +16,7 @@ from minidl_core.metrics import Metric
 from minidl_core.nn import Sequential
 from minidl_core.optim import Optimizer
 from minidl_core.runs.again import as_it_was
-from minidl_core.runs.checkpoint_file import epochs_of, read_checkpoint
+from minidl_core.runs.checkpoint_file import epochs_begun, read_checkpoint
 from minidl_core.runs.folder import RunFolder
 from minidl_core.runs.record import Record, read_record
 from minidl_core.runs.recorded import Recorded
@@ -168,7 +168,7 @@ def resume(
         start, seconds = None, 0.0
         if place.has_checkpoint:
             start, seconds = read_checkpoint(place.checkpoint, record.request)
-            _require_more(place, epochs_of(start), record.request["epochs"])
+            _require_more(place, epochs_begun(start), record.request["epochs"])
         return Recorded(place, experiment, record, start, seconds).run(save_every, on_epoch, stop)
 
 

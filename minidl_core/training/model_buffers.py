@@ -12,7 +12,7 @@ from torch import Tensor
 from minidl_core.errors import ModelFileError
 from minidl_core.nn import Module
 from minidl_core.nn.buffers import buffers_of
-from minidl_core.nn.member_by_member import MemberByMember, for_rounds, layers_without_rounds
+from minidl_core.nn.member_by_member import MemberByMember, for_rounds, in_rounds, layers_without_rounds
 from minidl_core.persistence.tensor_file import Declared, TensorFile
 
 log = logging.getLogger("minidl")
@@ -30,7 +30,7 @@ def buffers_to_save(model: Module, fresh: Module) -> dict[str, Tensor]:
     if not any(map(buffers_of, model.layers_within().values())):
         return {}
     found = {}
-    for place, new, layer in _side_by_side(for_rounds(model), fresh):
+    for place, new, layer in _side_by_side(in_rounds(model), fresh):
         for name, buffer in buffers_of(layer).items():
             if name not in buffers_of(new):
                 _tell_left_out(type(layer).__name__, name)

@@ -18,6 +18,7 @@ from minidl_core.cli.main import run
 from minidl_core.errors import DivergedError, MinidlError, RequestError, SpecError, StorageError
 from minidl_core.persistence import whole_file
 from minidl_core.runs import recorded
+from minidl_core.runs.folder import RunFolder
 from minidl_core.training import load_model
 
 FILES = {"run.json", "history.csv", "model.safetensors", "checkpoint.safetensors"}
@@ -213,3 +214,14 @@ def test_a_run_that_is_stopped_in_its_first_step_is_kept() -> None:
     training = minidl_core.train(**ASKED, stop=Stop(1), out="run")
     assert (training.epochs, files()) == (0, FILES)
     assert minidl_core.resume("run").epochs == 3
+
+
+@no_reports
+def test_who_is_refused_a_folder_removes_nothing_of_whoever_holds_it(tmp_path: Path) -> None:
+    folder, other = RunFolder.new(tmp_path / "run"), RunFolder.new(tmp_path / "run")
+    with folder.created():
+        (folder.path / "run.json").write_text("{}")
+        with pytest.raises(StorageError, match="another minidl process is writing"), other.created():
+            pass
+        assert {one.name for one in folder.path.iterdir()} == {".lock", "run.json"}
+    assert not folder.path.exists()  # nothing was kept in it

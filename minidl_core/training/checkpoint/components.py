@@ -110,7 +110,7 @@ class _Attribute(NamedTuple):
             given = state.tensors.get(name)
             shapes = (value.shape, (*rounds, *value.shape))
             return given is not None and given.dtype == value.dtype and given.shape in shapes
-        if isinstance(value, Generator):
+        if isinstance(value, Generator) or (value is None and name in state.tensors):  # made since
             return name in state.tensors
         if name not in state.numbers:
             return False
@@ -135,6 +135,8 @@ class _Attribute(NamedTuple):
         name, value = self.full_name, self.value
         if isinstance(value, Generator):
             value.set_state(state.tensors[name])
+        elif value is None and name in state.tensors:
+            self.place[self.name] = state.tensors[name].clone()
         elif not isinstance(value, Tensor):
             given = state.numbers[name]
             if value != given:

@@ -18,7 +18,7 @@ from minidl_core.losses import MSE
 from minidl_core.nn import Module, Sequential, saved
 from minidl_core.optim import Optimizer
 from minidl_core.plugins import registry
-from minidl_core.schedules import Schedule
+from minidl_core.schedules import Progress, Schedule
 from minidl_core.spec import build_model
 from minidl_core.training import fit
 from minidl_core.training.checkpoint import Checkpoint, State
@@ -120,7 +120,7 @@ def trained(
     *,
     layer: Callable[[], Module] | None = None,
     optimizer: str = "sgd",
-    schedule: str = "constant",
+    schedule: str | Schedule = "constant",
     rounds: int = 1,
     patience: int | None = None,
     capture: bool = True,
@@ -207,6 +207,24 @@ def test_every_optimizer_goes_on(optimizer: str, layer: type[Module] | None, sch
 def test_rounds_and_layers_of_every_kind_go_on(layer: type[Module] | None, options: dict[str, Any]) -> None:
     for steps in (1, 3, 7, 10, 14, 22):
         assert_goes_on(steps, optimizer="sgd(lr=0.4)", layer=layer, **options)
+
+
+class Remembers(Schedule):
+    """Has nothing to remember until an epoch has ended."""
+
+    def begin(self) -> None:
+        self.best: Tensor | None = None
+
+    def __call__(self, progress: Progress) -> float:
+        return 1.0 if self.best is None else float(self.best.clamp(max=1).sum())
+
+    def epoch_ended(self, epoch: int, value: Tensor) -> None:
+        self.best = value.clone() if self.best is None else torch.minimum(self.best, value)
+
+
+def test_what_is_none_first_and_a_tensor_later_goes_on() -> None:
+    for steps in (3, 7, 12):
+        assert_goes_on(steps, schedule=Remembers())
 
 
 def test_keeping_changes_nothing() -> None:
