@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -119,7 +120,9 @@ def contents_of_value(value: Any, known: Collection[int] = (), depth: int = 6) -
         return value
     if isinstance(value, Mapping):
         return {key: contents_of_value(one, known, depth - 1) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (set, frozenset)):
+        return frozenset(value)
+    if isinstance(value, (list, tuple, deque)):
         return [contents_of_value(one, known, depth - 1) for one in value]
     if isinstance(value, Component):
         kept = saved_names(type(value))
@@ -145,7 +148,7 @@ def is_same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(is_same, one, other))
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other)
-    return isinstance(one, (int, float, complex, str, bytes)) and one == other
+    return isinstance(one, (int, float, complex, str, bytes, frozenset)) and one == other
 
 
 def _python_draws() -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -34,7 +35,12 @@ class Components:
 
     def __init__(self, components: Callable[[], Mapping[str, Component]], rounds: tuple[int, ...]) -> None:
         self._components, self._rounds = components, rounds
-        self._others = {one.full_name: contents_of_value(one.value) for one in self._attributes() if one.is_other}
+        self._others = {
+            # A tensor is written into where it is, which its contents would not show.
+            one.full_name: None if _has_tensors(one.value) else contents_of_value(one.value)
+            for one in self._attributes()
+            if one.is_other
+        }
         """What no checkpoint can hold, as it was in the beginning."""
 
     def state(self) -> State:
@@ -171,6 +177,11 @@ def _kind(value: Any, are_numbers: bool) -> type:
     """What a value must be to take the place of another: lists and tuples are alike, and so may be numbers."""
     alike: dict[type, type] = {tuple: list, **({int: float} if are_numbers else {})}
     return alike.get(type(value), type(value))
+
+
+def _has_tensors(value: Any) -> bool:
+    within = value.values() if isinstance(value, dict) else value
+    return isinstance(value, dict | list | tuple | set | deque) and any(isinstance(one, Tensor) for one in within)
 
 
 def _is_plain(value: Any) -> bool:

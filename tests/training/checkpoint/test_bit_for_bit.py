@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import random
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -225,6 +226,34 @@ class Remembers(Schedule):
 def test_what_is_none_first_and_a_tensor_later_goes_on() -> None:
     for steps in (3, 7, 12):
         assert_goes_on(steps, schedule=Remembers())
+
+
+class Hides(Remembers):
+    """Remembers in what no checkpoint holds."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.hidden: Any = copy.copy(self.kinds[self.kind])
+
+    kinds: ClassVar[dict[str, Any]] = {"deque": deque([1]), "set": {1}, "tensors": {"mean": torch.zeros(())}}
+    kind = "set"
+
+    def epoch_ended(self, epoch: int, value: Tensor) -> None:
+        super().epoch_ended(epoch, value)
+        if self.kind == "tensors":
+            self.hidden["mean"] += 1
+        else:
+            (self.hidden.add if self.kind == "set" else self.hidden.append)(epoch + 1)
+
+
+@pytest.mark.parametrize("kind", ["deque", "set", "tensors"])
+def test_what_no_checkpoint_holds_is_told(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    schedule = Hides()
+    schedule.kind = kind
+    trained(Kept(every=1), schedule=schedule)
+    told = [one.getMessage() for one in caplog.records if "'hidden'" in one.getMessage()]
+    assert len(told) >= 1
+    assert "a training that is resumed will not be the same" in told[0]
 
 
 def test_keeping_changes_nothing() -> None:
