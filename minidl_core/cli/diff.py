@@ -45,7 +45,7 @@ def diff(a: str, b: str, as_json: bool) -> None:
     else:
         click.echo("both were asked for the same, of the same versions")
     if not is_same_data:
-        click.echo("\nthey had different rows (their data's SHA-256 differ)")
+        click.echo("\ntheir rounds had other rows: the data, or how it was split, is another")
     click.echo()
     numbers = [(name, *(_number(of_run.get(name)) for of_run in figures)) for name in names]
     print_table(("SCORE", a, b), numbers)

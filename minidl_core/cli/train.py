@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -129,22 +130,27 @@ def train(data: str | None, resume: str | None, quiet: bool, as_json: bool, **op
         with interruption.postponed():
             from minidl_core import runs
             from minidl_core.runs.record import read_record
+        is_named = resume is not None or options["out"] is not None
         if resume is None:
-            folder, wished = Path(options.pop("out") or _free_folder(str(data))), options["epochs"]
+            folder, wished = Path(options.pop("out") or _new_folder(str(data))), options["epochs"]
             how: Any = partial(runs.train, options.pop("model"), data, out=folder, **options)
         else:
             folder, request = Path(resume), read_record(resume).request
             more = None if _is_default(context, "epochs") else options["epochs"]
             data, wished = str(request.get("data")), more or request.get("epochs")
             how = partial(runs.resume, folder, epochs=more, save_every=options["save_every"])
-        training, problem = _train(how, wished, quiet, interruption)
+        try:
+            training, problem = _train(how, wished, quiet, interruption)
+        finally:
+            if not is_named:
+                _remove_if_empty(folder)
         if resume is None:
             _hint(training.data, options["task"])
         if interruption.signal and problem is None:
             # Before the figures: whoever reads them may have been interrupted too, and be gone.
             done = f"{training.epochs} of {wished} epochs were done"
             moment = "of that moment" if training.best_epochs is None else "of each round's best epoch"
-            again = f"; go on with: minidl train --resume {folder}" if training.interrupted else ""
+            again = f"; go on with: minidl train --resume {shlex.quote(str(folder))}" if training.interrupted else ""
             click.echo(f"minidl: interrupted; {done}; the model and the figures are those {moment}{again}", err=True)
         if as_json:
             print_json(summary(training, folder, problem))
@@ -191,13 +197,27 @@ def _is_default(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) == click.core.ParameterSource.DEFAULT
 
 
-def _free_folder(data: str) -> Path:
-    """The name of a new folder, by the time and the data."""
+def _new_folder(data: str) -> Path:
+    """A new folder, named by the time and the data."""
     name = "standard-input" if data == "-" else Path(data).stem if Path(data).suffix else data
     name = "".join(c if c.isalnum() else "-" for c in name).strip("-")[:60]
     first = Path("runs", f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
-    others = (first.with_name(f"{first.name}_{number}") for number in range(2, 100))
-    return next((folder for folder in (first, *others) if not folder.exists()), first)
+    for folder in (first, *(first.with_name(f"{first.name}_{number}") for number in range(2, 1000))):
+        try:
+            folder.mkdir(parents=True)  # so that no other process takes it
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StorageError(f"cannot make the folder '{folder}': {error.strerror or error}") from None
+    raise StorageError(f"cannot make a new folder beside '{first}'; give one: --out DIR")
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Leave no folder behind in which nothing was kept."""
+    with suppress(OSError):
+        folder.rmdir()
+        folder.parent.rmdir()
 
 
 def _hint(data: RoundData, task: str | None) -> None:

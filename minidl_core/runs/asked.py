@@ -57,7 +57,8 @@ def asked(request: Request) -> list[str]:
 
     parameters = inspect.signature(train).parameters
     # Components and frames may compare in ways of their own.
-    return [name for name in NAMES if repr(getattr(request, name)) != repr(parameters[name].default)]
+    defaults = {name: parameters[name].default for name in NAMES} | {"model": None}
+    return [name for name in NAMES if repr(getattr(request, name)) != repr(defaults[name])]
 
 
 def from_json(found: Mapping[str, Any], names: Names) -> Request:

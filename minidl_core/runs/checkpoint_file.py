@@ -74,7 +74,7 @@ def _require_whole(checkpoint: Checkpoint) -> None:
 
 def epochs_begun(checkpoint: Checkpoint) -> int:
     """The same, and one where steps of another were done."""
-    return epochs_of(checkpoint) + int(checkpoint["course"].numbers["done"] > 0)
+    return epochs_of(checkpoint) + bool(checkpoint["course"].numbers.get("done"))
 
 
 def epochs_of(checkpoint: Checkpoint) -> int:

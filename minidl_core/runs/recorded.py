@@ -122,6 +122,7 @@ class Recorded:
     def keep_model(self) -> None:
         with self._noting_problems():
             save_model(self._experiment.trained, self._folder.model)
+        self._is_told = self._is_told and self._problem is not None
         self._last_kept = monotonic()  # not before it is: a large model takes its time
 
     @contextmanager
@@ -129,9 +130,9 @@ class Recorded:
         try:
             yield
         except ModelFileError as error:  # a component remembers what no file can hold
-            self._problem, self._is_told = self._problem or StorageError(f"nothing can be kept: {error}"), False
+            self._problem = self._problem or StorageError(f"nothing can be kept: {error}")
         except StorageError as error:
-            self._problem, self._is_told = self._problem or error, False
+            self._problem = self._problem or error
 
     def _ended(self, training: Training, diverged: DivergedError | None) -> Training:
         """Take note of what was given."""
