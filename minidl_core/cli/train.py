@@ -98,7 +98,7 @@ WITH_RESUME = ("resume", "epochs", "save_every", "quiet", "as_json")
     "--resume",
     metavar="DIR",
     shell_complete=completion.folder,
-    help="Go on with the run in DIR as if it had not stopped.",
+    help="Go on with the run in DIR as if it had not stopped; --epochs gives it more.",
 )
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @json_option
