@@ -190,7 +190,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_is_before_the
     file: str, calls: Calls
 ) -> None:
     names = calls.of_file(file, "rename")
-    assert len(names) == {"run.json": 2, "report.html": 1}.get(file, 4)
+    assert len(names) == {"run.json": 6, "report.html": 1}.get(file, 4)
     for rename in names:
         [temporary] = re.findall(r"\.[0-9a-f]{16}\.tmp", rename.shown)
         assert rename.shown.count(f'{calls.run}/{file}"') == 1
