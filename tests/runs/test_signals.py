@@ -159,7 +159,7 @@ def test_a_second_signal_while_it_saves_ends_it_at_once(
 ) -> None:
     """The first comes while the first epoch's checkpoint is written, the second in the checkpoint after the next step.
 
-    A file is two writes, itself and its folder; they are those of run.json, and of checkpoint, history, run.json and model.
+    A file is two writes, itself and its folder: those of run.json, then of checkpoint, history, run.json and model.
     """
     prelude = HEARS + AT_A_WRITE.format(calls=(3, 6 + second), number=int(number))
     found = ran(tmp_path, *RUN, "--save-every", "1", prelude=prelude)
