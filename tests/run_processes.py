@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from minidl_core.persistence.whole_file import is_leftover
 from minidl_core.runs.checkpoint_file import read_checkpoint
-from minidl_core.runs.folder import HISTORY, RunFolder
-from minidl_core.runs.look import read_history
+from minidl_core.runs.folder import RunFolder
+from minidl_core.runs.history import FILE_NAME as HISTORY
+from minidl_core.runs.history import read_history
 from minidl_core.runs.record import FILE_NAME, read_record
 from minidl_core.training import load_model
 

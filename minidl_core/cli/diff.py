@@ -8,10 +8,8 @@ from typing import Any
 import click
 
 from minidl_core.cli import completion
+from minidl_core.cli.figures import is_number, shown
 from minidl_core.cli.output import json_option, print_json, print_table
-from minidl_core.cli.runs import is_number, shown
-
-PARTS = ("train", "validation", "test")
 
 
 @click.command()
@@ -20,14 +18,18 @@ PARTS = ("train", "validation", "test")
 @json_option
 def diff(a: str, b: str, as_json: bool) -> None:
     """Show in what the requests of the runs A and B differ, and what came of each."""
-    from minidl_core.runs.compare import differences
+    from minidl_core.data.splits import PARTS
+    from minidl_core.runs.compare import by_name, differences
     from minidl_core.runs.record import read_record
 
     one, other = read_record(a), read_record(b)
     asked = differences(one.request, other.request)
     versions = differences(one.versions, other.versions)
     is_same_data = one.data.get("sha256") == other.data.get("sha256")
-    figures = [_figures(record.figures) for record in (one, other)]
+    figures = [
+        {name: figure for name, figure in by_name(record.figures).items() if is_number(figure)}
+        for record in (one, other)
+    ]
     names = sorted({**figures[0], **figures[1]}, key=lambda name: PARTS.index(name.partition(" ")[0]))
     if as_json:
         print_json(
@@ -49,17 +51,6 @@ def diff(a: str, b: str, as_json: bool) -> None:
     click.echo()
     numbers = [(name, *(_number(of_run.get(name)) for of_run in figures)) for name in names]
     print_table(("SCORE", a, b), numbers)
-
-
-def _figures(figures: dict[str, Any]) -> dict[str, Any]:
-    """Those of one number a round, by part and name."""
-    return {
-        f"{part} {name}": figure
-        for part, of_part in figures.items()
-        if part in PARTS
-        for name, figure in of_part.items()
-        if is_number(figure)
-    }
 
 
 def _number(figure: Any) -> str:

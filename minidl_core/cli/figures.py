@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,3 +45,15 @@ def print_figures(parts: Mapping[str, Mapping[str, Figure]], classes: Sequence[s
 def _counted(cell: Statistics) -> str:
     """A number of rows, or a sum of their weights; over rounds its mean and deviation."""
     return f"{cell.mean:.6g}" if cell.std is None else f"{cell.mean:.6g} ± {cell.std:.3g}"
+
+
+def is_number(figure: Any) -> bool:
+    """Whether a figure as a run has it is one number a round, and no matrix."""
+    return isinstance(figure, dict) and isinstance(figure.get("mean"), int | float | None)
+
+
+def shown(figure: dict[str, Any]) -> str:
+    """Mean and deviation of a figure as a run has it; a number that is not finite is null in JSON."""
+    mean, std = figure.get("mean"), figure.get("std")
+    said = "nan" if mean is None else f"{mean:.3f}"
+    return said if std is None else f"{said} ± {std:.3f}"

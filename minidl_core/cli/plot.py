@@ -30,6 +30,7 @@ def plot(run: str, kind: str, names: tuple[str, ...], out: str | None) -> None:
     from minidl_core.persistence.whole_file import write_whole
     from minidl_core.pictures import pictures_of
     from minidl_core.runs.look import training_of
+    from minidl_core.runs.report import FILE_NAME as REPORT
     from minidl_core.runs.report import report_of
 
     if out is not None and not Path(out).is_dir():
@@ -39,7 +40,7 @@ def plot(run: str, kind: str, names: tuple[str, ...], out: str | None) -> None:
     folder = Path(run if out is None else out)
     training, record = training_of(run)
     if kind == "html":
-        files = {"report.html": report_of(training, record).encode()}
+        files = {REPORT: report_of(training, record).encode()}
     else:
         pictures = pictures_of(training)
         if unknown := [name for name in names if name not in pictures]:

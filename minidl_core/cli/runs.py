@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from minidl_core.cli import completion
+from minidl_core.cli.figures import is_number, shown
 from minidl_core.cli.output import json_option, print_json, print_table
 from minidl_core.errors import ModelFileError, RequestError
 
@@ -57,15 +58,3 @@ def runs(folder: str, as_json: bool) -> None:
         click.echo(f"no runs in {folder}")
     for error in broken:
         click.echo(f"minidl: {error}", err=True)
-
-
-def is_number(figure: Any) -> bool:
-    """Whether a figure is one number a round, and no matrix."""
-    return isinstance(figure, dict) and isinstance(figure.get("mean"), int | float | None)
-
-
-def shown(figure: dict[str, Any]) -> str:
-    """Mean and deviation; a number that is not finite is null in JSON."""
-    mean, std = figure.get("mean"), figure.get("std")
-    said = "nan" if mean is None else f"{mean:.3f}"
-    return said if std is None else f"{said} ± {std:.3f}"

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 def summary(training: Training, folder: Path | None, problem: MinidlError | None) -> dict[str, object]:
     """What a training was and gave, for programs."""
     from minidl_core.data.in_words import rows_of_each
+    from minidl_core.data.splits import PARTS
 
     trained, data = training.trained, training.data
     return {
         "model": str(trained.model),
-        "rows": {name: rows_of_each(getattr(data, name)) for name in ("train", "validation", "test")},
+        "rows": {name: rows_of_each(getattr(data, name)) for name in PARTS},
         "columns": [{"name": c.name, "kind": c.kind, "categories": c.categories} for c in trained.features.columns],
         "target": trained.target_names,
         "classes": trained.classes,
@@ -37,17 +38,15 @@ def summary(training: Training, folder: Path | None, problem: MinidlError | None
         "problem": str(problem) if problem else None,
         "seconds": training.seconds,
         "out": str(folder) if folder else None,
-        "train": {name: figure.to_json() for name, figure in training.train.items()},
-        "validation": {name: figure.to_json() for name, figure in training.validation.items()}
-        if training.validation
-        else None,
-        "test": {name: figure.to_json() for name, figure in training.test.items()} if training.test else None,
+        **dict.fromkeys(PARTS),
+        **training.figures_to_json(),
     }
 
 
 def print_summary(data: str, training: Training, folder: Path | None, wished: int) -> None:
     """The same for people."""
     from minidl_core.data.in_words import columns_in_words, parts_in_words, target_in_words
+    from minidl_core.runs.report import FILE_NAME as REPORT
 
     trained, rows = training.trained, training.data
     seeds = trained.seeds
@@ -65,8 +64,7 @@ def print_summary(data: str, training: Training, folder: Path | None, wished: in
         first, last = min(training.best_epochs), max(training.best_epochs)
         click.echo(f"best       epoch {first}" if first == last else f"best       epochs {first} to {last}, by round")
     click.echo()
-    parts = {"TRAIN": training.train, "VALIDATION": training.validation, "TEST": training.test}
-    print_figures({heading: figures for heading, figures in parts.items() if figures}, rows.classes)
+    print_figures({part.upper(): figures for part, figures in training.parts.items()}, rows.classes)
     if folder:
-        report = folder / "report.html"
+        report = folder / REPORT
         click.echo(f"\nsaved in {folder}" + (f"; {report} shows it" if report.exists() else ""))

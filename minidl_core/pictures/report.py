@@ -103,8 +103,7 @@ def _summary(training: Training) -> dict[str, str]:
 
 def _parts(training: Training) -> dict[str, dict[str, Figure]]:
     """The figures of each part that there is, by its heading."""
-    parts = {"training": training.train, "validation": training.validation, "test": training.test}
-    return {heading: figures for heading, figures in parts.items() if figures}
+    return {"training" if part == "train" else part: figures for part, figures in training.parts.items()}
 
 
 def _figures(training: Training) -> tuple[list[str], list[tuple[str, list[str]]]]:

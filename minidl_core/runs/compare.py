@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from minidl_core.data.splits import PARTS
 from minidl_core.errors import ModelFileError
 from minidl_core.persistence.lock import is_locked
 from minidl_core.runs.record import FILE_NAME, Record, read_record
@@ -34,13 +35,9 @@ def scores(record: Record) -> dict[str, Any]:
     return {f"{part} {name}": figures[name] for name in names}
 
 
-def numbers(record: Record) -> dict[str, Any]:
-    """All figures of all parts by name, `test accuracy`: those of each round."""
-    return {
-        f"{part} {name}": figure["values"]
-        for part, figures in record.figures.items()
-        for name, figure in figures.items()
-    }
+def by_name(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The figures of all parts by one name each, `test accuracy`, in the order of the parts."""
+    return {f"{part} {name}": figure for part in PARTS for name, figure in figures.get(part, {}).items()}
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
 
 from minidl_core.errors import RequestError, StorageError
 from minidl_core.persistence.lock import LOCK_NAME, locked
-from minidl_core.persistence.whole_file import is_leftover, remove_leftovers, write_whole
-from minidl_core.runs import checkpoint_file, record
+from minidl_core.persistence.whole_file import is_leftover, remove_leftovers
+from minidl_core.runs import checkpoint_file, history, record, report
 from minidl_core.training import model_file
-
-HISTORY = "history.csv"
-REPORT = "report.html"
 
 
 class RunFolder:
@@ -42,6 +34,14 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         return self.path / checkpoint_file.FILE_NAME
+
+    @property
+    def history(self) -> Path:
+        return self.path / history.FILE_NAME
+
+    @property
+    def report(self) -> Path:
+        return self.path / report.FILE_NAME
 
     @property
     def has_checkpoint(self) -> bool:
@@ -70,12 +70,6 @@ class RunFolder:
             remove_leftovers(self.path)
             yield
 
-    def write_history(self, seeds: list[int], history: Tensor, validation_history: Tensor | None) -> None:
-        """Write what `history_rows` gives."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(history_rows(seeds, history, validation_history))
-        write_whole(self.path / HISTORY, text.getvalue().encode())
-
     def _require_new(self) -> None:
         if (self.path / record.FILE_NAME).exists():
             raise RequestError(
@@ -98,15 +92,3 @@ class RunFolder:
                     (self.path / name).unlink(missing_ok=True)
                 for folder in made:
                     folder.rmdir()
-
-
-def history_rows(seeds: list[int], history: Tensor, validation_history: Tensor | None) -> list[list[Any]]:
-    """A heading, and a row for each epoch and round with its losses, of `[epochs, *rounds]`."""
-    losses = {"loss": history} | ({} if validation_history is None else {"validation_loss": validation_history})
-    numbers = [one.reshape(len(history), len(seeds)).tolist() for one in losses.values()]
-    rows = [
-        [epoch + 1, number + 1, seed, *(one[epoch][number] for one in numbers)]
-        for epoch in range(len(history))
-        for number, seed in enumerate(seeds)
-    ]
-    return [["epoch", "round", "seed", *losses], *rows]

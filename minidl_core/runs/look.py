@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from minidl_core.errors import ModelFileError
 from minidl_core.runs.again import as_it_was
-from minidl_core.runs.folder import HISTORY, RunFolder
+from minidl_core.runs.folder import RunFolder
+from minidl_core.runs.history import read_history
 from minidl_core.runs.record import Record, read_record
 from minidl_core.training import Training, load_model
 
@@ -24,7 +20,7 @@ def training_of(folder: Path | str) -> tuple[Training, Record]:
     record = read_record(place.path)
     experiment = as_it_was(record)
     trained, data = load_model(place.model), experiment.data
-    losses = read_history(place.path / HISTORY, trained.rounds)
+    losses = read_history(place.history, trained.rounds)
     parts = {
         name: None if part is None else trained.evaluate(part, experiment.metrics)
         for name, part in {"train": data.train, "validation": data.validation, "test": data.test}.items()
@@ -46,15 +42,3 @@ def training_of(folder: Path | str) -> tuple[Training, Record]:
         best_epochs=None if best is None else tuple(best),
     )
     return training, record
-
-
-def read_history(path: Path, rounds: tuple[int, ...]) -> dict[str, Tensor]:
-    """The losses by name, `[epochs, *rounds]`, float64."""
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            heading, *rows = csv.reader(file)
-        numbers = torch.tensor([[float(cell) for cell in row] for row in rows], dtype=torch.float64)
-        columns = numbers.reshape(-1, *rounds, len(heading)).movedim(-1, 0)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelFileError(f"cannot read '{path}': {error}") from None
-    return {name: column for name, column in zip(heading, columns, strict=True) if name.endswith("loss")}

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from minidl_core.data.in_words import rows_of_each
+from minidl_core.data.splits import PARTS
 from minidl_core.data.toy import Dataset
 from minidl_core.errors import DivergedError, ModelFileError, RequestError, StorageError
 from minidl_core.persistence.whole_file import write_whole
@@ -21,6 +22,7 @@ from minidl_core.runs.asked import as_json, asked, is_dataset
 from minidl_core.runs.checkpoint_file import write_checkpoint
 from minidl_core.runs.data_hash import data_hash
 from minidl_core.runs.folder import RunFolder
+from minidl_core.runs.history import write_history
 from minidl_core.runs.record import Record
 from minidl_core.runs.report import report_of
 from minidl_core.runs.versions import versions
@@ -70,7 +72,7 @@ class Recorded:
             providers=providers_of(trained.model, *others),
             data={
                 "sha256": data_hash(data),
-                "rows": {name: rows_of_each(getattr(data, name)) for name in ("train", "validation", "test")},
+                "rows": {name: rows_of_each(getattr(data, name)) for name in PARTS},
             },
         )
         return cls(folder, experiment, record, None, 0.0)
@@ -115,7 +117,7 @@ class Recorded:
         history = checkpoint["course"].tensors["history"]
         with self._noting_problems():
             write_checkpoint(self._folder.checkpoint, checkpoint, self._record.request, seconds)
-            self._folder.write_history(self._record.seeds, history, self._experiment.validation_history)
+            write_history(self._folder.history, self._record.seeds, history, self._experiment.validation_history)
             self._record.epochs = len(history)
             self._record.write(self._folder.path)  # with what was told by now, which is not told again
 
@@ -142,16 +144,11 @@ class Recorded:
         record.best_epochs = None if training.best_epochs is None else list(training.best_epochs)
         record.state = "diverged" if diverged else "interrupted" if training.interrupted else "done"
         record.problem = str(diverged) if diverged else ""
-        parts = {"train": training.train, "validation": training.validation, "test": training.test}
-        record.figures = {
-            part: {name: figure.to_json() for name, figure in figures.items()}
-            for part, figures in parts.items()
-            if figures
-        }
+        record.figures = training.figures_to_json()
         with self._noting_problems():
             if diverged:  # the last checkpoint is of a moment before
                 save_model(training.trained, folder.model)
-                folder.write_history(record.seeds, training.history, training.validation_history)
+                write_history(folder.history, record.seeds, training.history, training.validation_history)
         with self._noting_problems():
             self._write_report(training)
         if self._problem is not None and record.state == "done":
@@ -171,7 +168,7 @@ class Recorded:
         except Exception as error:  # the pictures are not worth the run
             log.warning("no report.html, for it could not be drawn: %s: %s", type(error).__name__, error)
         else:
-            write_whole(self._folder.path / "report.html", page.encode())
+            write_whole(self._folder.report, page.encode())
 
 
 @contextmanager

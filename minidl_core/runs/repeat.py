@@ -12,9 +12,8 @@ from torch import Tensor
 from minidl_core.errors import DivergedError, RequestError
 from minidl_core.persistence.strict_json import finite
 from minidl_core.runs.again import as_it_was
-from minidl_core.runs.compare import numbers
-from minidl_core.runs.folder import HISTORY
-from minidl_core.runs.look import read_history
+from minidl_core.runs.compare import by_name
+from minidl_core.runs.history import FILE_NAME, read_history
 from minidl_core.runs.record import read_record
 from minidl_core.training import Training, Validation
 
@@ -53,22 +52,11 @@ def repeat(
         if error.training is None:
             raise
         training = error.training
-    parts = {"train": training.train, "validation": training.validation, "test": training.test}
-    figures = {
-        f"{part} {name}": finite(figure.to_json()["values"])
-        for part, of_part in parts.items()
-        for name, figure in (of_part or {}).items()
-    }
-    then = numbers(record)
-    found = [Number(name, then.get(name), _as_json(figures.get(name))) for name in {**then, **figures}]
-    losses = read_history(path / HISTORY, experiment.trained.rounds)
-    for name, now in ("loss", training.history), ("validation_loss", training.validation_history):
-        if now is not None:
-            pair = (one.reshape(-1).tolist() for one in (losses.get(name, now[:0]), now))
+    then, now = (by_name(figures) for figures in (record.figures, finite(training.figures_to_json())))
+    found = [Number(name, *(of.get(name, {}).get("values") for of in (then, now))) for name in {**then, **now}]
+    losses = read_history(path / FILE_NAME, experiment.trained.rounds)
+    for name, losses_now in ("loss", training.history), ("validation_loss", training.validation_history):
+        if losses_now is not None:
+            pair = (one.reshape(-1).tolist() for one in (losses.get(name, losses_now[:0]), losses_now))
             found.append(Number(f"{name} of each epoch", *pair))
     return training, found
-
-
-def _as_json(value: Any) -> Any:
-    """Tuples as the lists that they are read back as."""
-    return [_as_json(one) for one in value] if isinstance(value, list | tuple) else value

@@ -7,6 +7,8 @@ from typing import Any
 from minidl_core.runs.record import Record
 from minidl_core.training import Training
 
+FILE_NAME = "report.html"
+
 
 def report_of(training: Training, record: Record) -> str:
     """The page. Raises RequestError where what draws it is not installed."""

@@ -124,8 +124,8 @@ def train(
         StorageError: where a file of the folder cannot be written.
         DivergedError: when the loss becomes NaN or infinite; its `training` is what there was before.
     """
-    asked = locals()
-    request = Request(**{field.name: asked[field.name] for field in fields(Request)})
+    given = locals()
+    request = Request(**{field.name: given[field.name] for field in fields(Request)})
     if out is None:
         return Experiment(request).run(on_epoch=on_epoch, stop=stop)
     folder = RunFolder.new(Path(out))

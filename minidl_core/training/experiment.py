@@ -60,6 +60,18 @@ class Training:
     """After how many epochs each round had the weights that it has now; None without patience."""
 
     @property
+    def parts(self) -> dict[str, dict[str, Figure]]:
+        """The figures of each part of the data that there is, by its name: `train`, `validation`, `test`."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: figures for name, figures in parts.items() if figures}
+
+    def figures_to_json(self) -> dict[str, dict[str, Any]]:
+        """The same as JSON has them."""
+        return {
+            part: {name: figure.to_json() for name, figure in figures.items()} for part, figures in self.parts.items()
+        }
+
+    @property
     def epochs(self) -> int:
         """How many epochs were done."""
         return len(self.history)

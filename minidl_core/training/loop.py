@@ -112,13 +112,12 @@ def fit(
             model,
             step,
             course,
-            rate.schedule,
+            rate,
             early_stopping,
             stopped_rounds,
             random_numbers,
             remembering or {},
         )
-        rate.begin_epoch(0)
         checkpoints.go_on(batches)
         for epoch in range(course.epochs, epochs):
             if stopped_rounds.are_all:
@@ -144,7 +143,8 @@ def fit(
                 step.refresh()
             if stopped or stop():
                 break
-            checkpoints.epoch_ended(epoch + 1)
+            if epoch + 1 < epochs:  # the last one is kept below
+                checkpoints.epoch_ended(epoch + 1)
         step.give_back()
         checkpoints.keep()
     if early_stopping is not None:

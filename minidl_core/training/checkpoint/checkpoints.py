@@ -16,6 +16,7 @@ from minidl_core.training.checkpoint.course import Course
 from minidl_core.training.checkpoint.random_numbers import RandomNumbers
 from minidl_core.training.checkpoint.state import Checkpoint, Keeper, Remembering, State
 from minidl_core.training.early_stopping import EarlyStopping
+from minidl_core.training.scheduled_rate import ScheduledRate
 from minidl_core.training.stopped import StoppedRounds
 
 
@@ -34,14 +35,16 @@ class Checkpoints:
         model: Module,
         step: CapturedStep,
         course: Course,
-        schedule: Schedule | None,
+        rate: ScheduledRate,
         early_stopping: EarlyStopping | None,
         stopped: StoppedRounds,
         random_numbers: RandomNumbers,
         others: Mapping[str, Remembering],
     ) -> None:
-        self._keeper, self._step, self._early_stopping = keeper, step, early_stopping
-        self._components = Components(lambda: _components(model, step, schedule), model.parameters.rounds)
+        self._keeper, self._step, self._rate, self._early_stopping = keeper, step, rate, early_stopping
+        if keeper is None:
+            return
+        self._components = Components(lambda: _components(model, step, rate.schedule), model.parameters.rounds)
         self._parts: dict[str, Remembering] = {"course": course, "components": self._components}
         if early_stopping is not None:
             self._parts["early_stopping"] = early_stopping
@@ -64,6 +67,7 @@ class Checkpoints:
             raise ModelFileError(f"the checkpoint has {', '.join(start)}; expected step, {', '.join(self._parts)}")
         try:
             self._components.resume_present(start["components"])
+            self._rate.begin_epoch(0)  # a step is recorded with a rate of the kind that it will have
             self._step.reach(start["step"].numbers, next(batches.blocks(0)))
             for name, part in self._parts.items():
                 part.resume(start[name])
