@@ -94,6 +94,17 @@ class DivergedError(MinidlError):
         self.epoch, self.step, self.rounds = epoch, step, rounds
 
 
+class StoppedAtOnce(KeyboardInterrupt):
+    """A signal that ends the process, whatever is being done: the second one, or one before there is anything to keep.
+
+    Args:
+        signal: its number.
+    """
+
+    def __init__(self, signal: int) -> None:
+        self.exit_code = 128 + signal  # as shells have it
+
+
 def require(argument: str, value: Any, holds: bool, expected: str) -> None:
     """Refuse an argument of a component: `require("lr", lr, lr > 0, "greater than 0")`."""
     if not holds:

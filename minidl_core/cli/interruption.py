@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from minidl_core.cli.main import INTERRUPTED, Terminated
+from minidl_core.errors import StoppedAtOnce
 
 
 class Interruption:
@@ -24,10 +24,8 @@ class Interruption:
 
     @property
     def exit_code(self) -> int:
-        """128 and the number of the signal, as shells have it; 0 for none."""
-        if self.signal is None:
-            return 0
-        return INTERRUPTED if self.signal == signal.SIGINT else Terminated.exit_code
+        """That of the signal; 0 for none."""
+        return 0 if self.signal is None else StoppedAtOnce(self.signal).exit_code
 
     def stop(self) -> bool:
         """Whether to end the training; asked after each of its steps."""
@@ -41,7 +39,7 @@ class Interruption:
         yield
         self._is_postponed = False
         if self.signal is not None:
-            self._stop_at_once(self.signal)
+            raise StoppedAtOnce(self.signal)
 
     @contextmanager
     def handled(self) -> Iterator[None]:
@@ -54,8 +52,5 @@ class Interruption:
 
     def _wish(self, number: int, _: FrameType | None) -> None:
         if self.signal is not None or not (self.training_began or self._is_postponed):
-            self._stop_at_once(number)
+            raise StoppedAtOnce(number)
         self.signal = number
-
-    def _stop_at_once(self, number: int) -> None:
-        raise KeyboardInterrupt if number == signal.SIGINT else Terminated

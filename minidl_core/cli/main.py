@@ -13,17 +13,11 @@ from typing import Any
 import click
 
 from minidl_core.cli.plugin_commands import PluginCommand, plugin_commands
-from minidl_core.errors import MinidlError, ModelFileWarning, PluginError, PluginWarning
+from minidl_core.errors import MinidlError, ModelFileWarning, PluginError, PluginWarning, StoppedAtOnce
 from minidl_core.foreign import in_one_line
 from minidl_core.nearest import did_you_mean
 
 INTERRUPTED = 130
-
-
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end, by SIGTERM."""
-
-    exit_code = 143
 
 
 _COMMANDS = {
@@ -131,11 +125,10 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as error:
         # click makes an Abort of any interruption.
-        if isinstance(error, Terminated) or isinstance(error.__cause__, Terminated):
-            click.echo("minidl: terminated", err=True)
-            return Terminated.exit_code
-        click.echo("minidl: interrupted", err=True)
-        return INTERRUPTED
+        stopped = error if isinstance(error, StoppedAtOnce) else error.__cause__
+        code = stopped.exit_code if isinstance(stopped, StoppedAtOnce) else INTERRUPTED
+        click.echo(f"minidl: {'interrupted' if code == INTERRUPTED else 'terminated'}", err=True)
+        return code
     except BrokenPipeError:
         # Whoever read the output has gone; what Python still holds back has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -49,7 +49,8 @@ class Examples:
         """Some of each round's rows, so many at most, evenly spaced."""
         every = slice(None, None, max(1, -(-self.rows // rows)))
         rounds = (slice(None),) * (self.features.dim() - 2)
-        return Examples(self.features[..., every, :], self.target[(*rounds, every)])
+        weight = None if self.weight is None else self.weight[(*rounds, every)]
+        return Examples(self.features[..., every, :], self.target[(*rounds, every)], weight)
 
     def followed_by(self, other: Examples) -> Examples:
         """These rows, and then the other's."""

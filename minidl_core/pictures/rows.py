@@ -65,10 +65,7 @@ def some(examples: Examples | MappedExamples, rows: int) -> Examples:
                 break
         assert found is not None
         return found.part(0, min(rows, found.rows))
-    every = slice(None, None, max(1, -(-examples.rows // rows)))
-    axes = (slice(None),) * (examples.features.dim() - 2)
-    weight = None if examples.weight is None else examples.weight[(*axes, every)]
-    return Examples(examples.features[..., every, :], examples.target[(*axes, every)], weight)
+    return examples.spread(rows)
 
 
 def answered(training: Training) -> Rows:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from minidl_core.errors import PluginError
+from minidl_core.errors import PluginError, StoppedAtOnce
 from minidl_core.foreign import foreign_code
 from minidl_core.plugins import PluginReport, complain, loaded_plugins
 
@@ -60,10 +60,13 @@ class RunHooks:
             self._call(report, "minidl_epoch_end", epoch=epoch, **losses)
 
     def end(self, training: Training | None) -> None:
-        """Tell the end. An interruption there costs what the plugin does, and not the training that is done."""
+        """Tell the end. An interruption there costs what the plugin does, and not the training that is done; unless it
+        is one that ends the process."""
         for report in list(self.listening):
             try:
                 self._call(report, "minidl_run_end", training=training)
+            except StoppedAtOnce:
+                raise
             except KeyboardInterrupt:
                 complain(f"{report} was interrupted: minidl_run_end", os.environ)
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from plugin_code import Plugin
 
-from minidl_core.errors import DataError, DivergedError, PluginError, PluginWarning, RequestError
+from minidl_core.errors import DataError, DivergedError, PluginError, PluginWarning, RequestError, StoppedAtOnce
 from minidl_core.runs import train
 from minidl_core.training import Run, Training
 
@@ -225,6 +225,17 @@ def raising(head: str, raised: str = "raise RuntimeError('no\\n  disk')") -> str
     """The code of a plugin that listens, with one hook that raises."""
     assert head in LISTENING
     return LISTENING.replace(head, f"{head}    {raised}\n")
+
+
+def test_an_interruption_in_the_end_costs_what_the_plugin_does_unless_it_ends_the_process(plugin: Plugin) -> None:
+    plugin("patient", raising(RAISING["end"][0], "raise KeyboardInterrupt"))
+    training, [said] = trained()
+    assert training.epochs == 3
+    assert said == "plugin 'patient' (minidl-patient 1.2.3) was interrupted: minidl_run_end"
+    at_once = "from minidl_core.errors import StoppedAtOnce; raise StoppedAtOnce(2)"
+    plugin("impatient", raising(RAISING["end"][0], at_once))
+    with pytest.raises(StoppedAtOnce):
+        trained()
 
 
 def line(hook: str, error: str = "RuntimeError: no disk") -> str:
