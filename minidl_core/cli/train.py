@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import nullcontext, redirect_stdout, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -150,7 +150,7 @@ def train(data: str | None, resume: str | None, quiet: bool, as_json: bool, **op
             # Before the figures: whoever reads them may have been interrupted too, and be gone.
             done = f"{training.epochs} of {wished} epochs were done"
             moment = "of that moment" if training.best_epochs is None else "of each round's best epoch"
-            again = f"; go on with: minidl train --resume {shlex.quote(str(folder))}" if training.interrupted else ""
+            again = f"; go on with: minidl train --resume {quote(str(folder))}" if training.interrupted else ""
             click.echo(f"minidl: interrupted; {done}; the model and the figures are those {moment}{again}", err=True)
         if as_json:
             print_json(summary(training, folder, problem))
@@ -189,7 +189,7 @@ def _require_nothing_else(context: click.Context) -> None:
             said = parameter.opts[0] if isinstance(parameter, click.Option) else "DATA"
             raise RequestError(
                 f"a run that is resumed is the one that was asked for; leave {said} out, or begin another with "
-                f"--config {context.params['resume']}"
+                f"--config {quote(context.params['resume'])}"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 
 from minidl_core.errors import RequestError, StorageError
 from minidl_core.persistence.lock import LOCK_NAME, locked
@@ -74,7 +75,7 @@ class RunFolder:
         if (self.path / record.FILE_NAME).exists():
             raise RequestError(
                 f"'{self.name}' has a run already, and nothing is overwritten; give a new folder, or go on with that "
-                f"run: minidl train --resume {self.name}"
+                f"run: minidl train --resume {quote(self.name)}"
             )
         try:
             names = {one.name for one in self.path.iterdir()} if self.path.exists() else set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from torch import Tensor
@@ -44,7 +45,9 @@ def repeat(
     path = Path(folder)
     record = read_record(path)
     if record.state not in ("done", "diverged"):
-        raise RequestError(f"the run in '{path}' has not ended; go on with it: minidl train --resume {path}")
+        raise RequestError(
+            f"the run in '{path}' has not ended; go on with it: minidl train --resume {quote(str(path))}"
+        )
     experiment = as_it_was(record)
     try:
         training = experiment.run(on_epoch=on_epoch, stop=stop)

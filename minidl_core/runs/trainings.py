@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from torch import Tensor
@@ -178,7 +179,7 @@ def _epochs(record: Record, place: RunFolder, wished: int | None) -> int:
     if record.state == "diverged":
         raise RequestError(
             f"the run in '{place.name}' diverged, and would again: {record.problem.partition(';')[0]}; begin another: "
-            f"minidl train --config {place.name} --out FOLDER, with a smaller learning rate"
+            f"minidl train --config {quote(place.name)} --out FOLDER, with a smaller learning rate"
         )
     if wished is not None and (type(wished) is not int or wished < 1):
         raise RequestError(f"epochs must be a whole number, at least 1, got {wished!r}")
