@@ -11,9 +11,9 @@ from typing import Any
 from minidl_core.data.reading import STANDARD_INPUT
 from minidl_core.data.source import is_file
 from minidl_core.errors import DataError, MinidlError, ModelFileError
-from minidl_core.runs.asked import DATA, from_json
 from minidl_core.runs.data_hash import data_hash
 from minidl_core.runs.record import Record
+from minidl_core.runs.request_json import DATA, from_json
 from minidl_core.runs.versions import differences, versions
 from minidl_core.training import Experiment
 from minidl_core.training.providers import names_of

@@ -48,7 +48,7 @@ class Record:
     working_directory: str
     """What relative paths in the request are relative to."""
     request: dict[str, Any]
-    """With every default filled in, see `asked.py`."""
+    """With every default filled in, see `request_json.py`."""
     asked: list[str]
     """What of it someone asked for; the rest was filled in."""
     seeds: list[int]

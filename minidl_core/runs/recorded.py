@@ -18,13 +18,13 @@ from minidl_core.data.splits import PARTS
 from minidl_core.data.toy import Dataset
 from minidl_core.errors import DivergedError, ModelFileError, RequestError, StorageError
 from minidl_core.persistence.whole_file import write_whole
-from minidl_core.runs.asked import as_json, asked, is_dataset
 from minidl_core.runs.checkpoint_file import write_checkpoint
 from minidl_core.runs.data_hash import data_hash
 from minidl_core.runs.folder import RunFolder
 from minidl_core.runs.history import write_history
 from minidl_core.runs.record import Record
 from minidl_core.runs.report import report_of
+from minidl_core.runs.request_json import as_json, asked, is_dataset
 from minidl_core.runs.versions import versions
 from minidl_core.spec.component import Component
 from minidl_core.training import Experiment, Training, Validation
