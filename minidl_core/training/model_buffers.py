@@ -13,7 +13,8 @@ from minidl_core.errors import ModelFileError
 from minidl_core.nn import Module
 from minidl_core.nn.buffers import buffers_of
 from minidl_core.nn.member_by_member import MemberByMember, for_rounds, in_rounds, layers_without_rounds
-from minidl_core.persistence.tensor_file import Declared, TensorFile
+from minidl_core.persistence.tensor_file import TensorFile
+from minidl_core.persistence.tensor_header import Declared
 
 log = logging.getLogger("minidl")
 

@@ -18,7 +18,8 @@ from minidl_core.foreign import in_one_line, line
 from minidl_core.losses import Loss
 from minidl_core.nn import Sequential
 from minidl_core.persistence.strict_json import shown
-from minidl_core.persistence.tensor_file import Declared, TensorFile, open_tensors, require_writable, write_tensors
+from minidl_core.persistence.tensor_file import TensorFile, open_tensors, require_writable, write_tensors
+from minidl_core.persistence.tensor_header import Declared
 from minidl_core.seeding import MAX_ROUNDS
 from minidl_core.spec import build_component, build_model
 from minidl_core.training.model_buffers import PREFIX, buffers_to_save, read_buffers, require_buffers

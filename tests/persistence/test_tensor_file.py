@@ -29,7 +29,8 @@ from torch import Tensor
 
 from minidl_core.errors import ModelFileError, StorageError
 from minidl_core.persistence import tensor_file
-from minidl_core.persistence.tensor_file import DTYPES, open_tensors, require_writable, write_tensors
+from minidl_core.persistence.tensor_file import open_tensors, require_writable, write_tensors
+from minidl_core.persistence.tensor_header import DTYPES
 
 HEADER = {"format": "1", "names": ["a", "é \U0001f33c \"'\\ \n"], "of": {"x": [1, 2.5, None, True]}}
 
