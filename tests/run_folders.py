@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,11 @@ def contents(folder: str | Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
-def assert_same_run(one: str | Path, other: str | Path) -> None:
-    """Bit for bit, but for the time that they took."""
+def assert_same_run(one: str | Path, other: str | Path, but: Collection[str] = ()) -> None:
+    """Bit for bit, but for the time that they took, and for some keys of `run.json`."""
     files, expected = contents(one), contents(other)
     for name in "model.safetensors", "history.csv":
         assert files[name] == expected[name], name
-    differing = {"started", "seconds", "warnings"}
+    differing = {"started", "seconds", "warnings", *but}
     told, wished = ({key: x for key, x in run_json(of).items() if key not in differing} for of in (one, other))
     assert told == wished
