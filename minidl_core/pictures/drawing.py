@@ -32,6 +32,8 @@ SIZE = 9.0
 """Of text, in points; a heading of a panel has it too."""
 SMALL = 8.0
 """Of what stands at ticks."""
+MOST_CHARACTERS = 5
+"""There, where a number can be written in fewer."""
 
 _SETTINGS: dict[Any, Any] = {
     "font.size": SIZE,
@@ -93,8 +95,10 @@ def axes(parent: Figure, left: float, bottom: float, width: float, height: float
 
 
 def number(value: float) -> str:
-    """As it stands at a tick."""
-    return f"{value:.7g}".replace("-", "\N{MINUS SIGN}")
+    """As it stands at a tick: `5e6` where 5000000 would take the place of the axis' name."""
+    plain, short = f"{value:.7g}", f"{value:.4g}".replace("e+0", "e").replace("e-0", "e-")
+    shown = short if len(short) < len(plain) > MOST_CHARACTERS and float(short) == float(plain) else plain
+    return shown.replace("-", "\N{MINUS SIGN}")
 
 
 def scale_of_shades(parent: Figure, beside: tuple[float, float, float], image: Any, label: str) -> None:
