@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from minidl_core.errors import StorageError
 from minidl_core.persistence.lock import locked
@@ -77,3 +79,18 @@ def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
 def test_a_lock_that_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".lock").mkdir()
     assert refused(tmp_path) == f"cannot write in '{tmp_path}': Is a directory"
+
+
+def test_who_only_looks_whether_a_folder_is_held_keeps_no_one_out(tmp_path: Path) -> None:
+    looked = threading.Event()
+
+    def look() -> None:
+        with FileLock(tmp_path / ".lock"):
+            looked.set()
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    assert looked.wait(10)
+    with locked(tmp_path):
+        thread.join()
