@@ -1,7 +1,7 @@
 PYTHON ?= python3
 SEED ?= 0
 BIN := .venv/bin
-PLUGINS := plugins/minidl_extra_losses plugins/minidl_optim plugins/minidl_tensorboard
+PLUGINS := plugins/minidl_extra_layers plugins/minidl_extra_losses plugins/minidl_optim plugins/minidl_tensorboard
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml) constraints.txt
 

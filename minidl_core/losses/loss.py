@@ -27,6 +27,9 @@ class Loss(Component):
 
     is_of_classes: ClassVar[bool] = False
     """Whether its targets are classes alone, and never values."""
+    scales_target: ClassVar[bool] = True
+    """Whether target values are standardized before it sees them; not where they have a meaning of their own, such as
+    counts."""
 
     @abstractmethod
     def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
@@ -35,6 +38,14 @@ class Loss(Component):
     @abstractmethod
     def backward(self) -> Tensor:
         """The gradient of each round's loss with respect to its last outputs; CallOrderError before `forward`."""
+
+    def outputs_for(self, targets: int) -> int:
+        """How many outputs a model needs for so many target values in a row: one each, unless a loss says otherwise."""
+        return targets
+
+    def predicted(self, output: Tensor) -> Tensor:
+        """The value that outputs `[*rounds, N, F]` predict for each target, `[*rounds, N, T]`: what metrics compare."""
+        return output
 
     def encode(self, labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """Class labels as the targets that this loss compares with: one-hot unless a loss says otherwise."""

@@ -30,6 +30,10 @@ class Module(Component):
     input_argument: ClassVar[str | None] = None
     """The argument that is the size of the input (along `input_axis`), which `_` takes from the layer before."""
     input_axis: ClassVar[int] = -1
+    """Of an example: -1 is the last, the features; 0 the first, the channels of maps `[C, H, W]`."""
+    axes_argument: ClassVar[str | None] = None
+    """The argument that is how many axes an example has, 1 for features, 3 for maps `[C, H, W]`: where a spec leaves it
+    out and the layer before says it, it is filled in."""
     output_argument: ClassVar[str | None] = None
     """The argument that is the size of the output, which `_` in the last layer takes from the data."""
 

@@ -124,13 +124,16 @@ class _ModelBuilder(CallBuilder):
         self, layer_class: type[Module], call: Call, shape: Shape | None, outputs: int | None
     ) -> tuple[list[Module], Shape | None]:
         arguments = self.bind(layer_class, call)
+        axes = layer_class.axes_argument
+        if axes is not None and axes not in arguments and shape is not None:
+            arguments[axes] = Literal(len(shape), call.span)
         expected = layer_class.input_argument
         written = arguments.get(expected) if expected else None
         size = written.value if isinstance(written, Literal) and type(written.value) is int else 0
         if shape is None and size > 0 and layer_class.input_axis == -1:
             shape = (size,)
         sizes: dict[str, int] = {}
-        if expected and shape is not None and len(shape) >= -layer_class.input_axis:
+        if expected and shape and len(shape) >= -layer_class.input_axis:
             sizes[expected] = shape[layer_class.input_axis]
         if layer_class.output_argument and outputs is not None:
             sizes[layer_class.output_argument] = outputs

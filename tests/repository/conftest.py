@@ -10,7 +10,7 @@ import pytest
 from environments import build, install
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = ("minidl_extra_losses", "minidl_optim", "minidl_tensorboard")
+PLUGINS = ("minidl_extra_layers", "minidl_extra_losses", "minidl_optim", "minidl_tensorboard")
 SOURCES = {"minidl_core": ROOT, **{name: ROOT / "plugins" / name for name in PLUGINS}}
 
 

@@ -10,6 +10,7 @@ from environments import install, run, uninstall
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = {
+    "minidl_extra_layers": "minidl-extra-layers",
     "minidl_extra_losses": "minidl-extra-losses",
     "minidl_optim": "minidl-optim",
     "minidl_tensorboard": "minidl-tensorboard",

@@ -1,0 +1,1 @@
+"""More layers for minidl, each with its derivative by hand."""
