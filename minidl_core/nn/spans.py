@@ -40,7 +40,7 @@ def _find(layer: Module, place: str, written: Chain, spans: dict[str, Span]) -> 
     [item] = written.items
     call = item.unit
     assert isinstance(call, Call)
-    chains = [pair for name, node in _written_arguments(layer, call) for pair in _chains(layer.arguments[name], node)]
+    chains = [pair for value, node in _written_arguments(layer, call) for pair in _chains(value, node)]
     for name, child in children:
         # What it was built with; a layer that it made by itself has no text of its own.
         written_child = next((chain for value, chain in chains if value is child), None)
@@ -50,11 +50,16 @@ def _find(layer: Module, place: str, written: Chain, spans: dict[str, Span]) -> 
             spans |= {f"{name}.{inner}" if inner else name: call.span for inner in child.layers_within()}
 
 
-def _written_arguments(layer: Module, call: Call) -> Iterator[tuple[str, Value]]:
+def _written_arguments(layer: Module, call: Call) -> Iterator[tuple[Any, Value]]:
     """The arguments of a call as `to_spec` writes it: by name, and before these all that have no default."""
-    by_place = (name for name, one in constructor(type(layer)).parameters.items() if one.default is one.empty)
-    for argument in call.arguments:
-        yield argument.name or next(by_place), argument.value
+    by_place: list[Any] = []
+    for name, one in constructor(type(layer)).parameters.items():
+        if one.kind is one.VAR_POSITIONAL:
+            by_place += layer.arguments[name]
+        elif one.default is one.empty:
+            by_place.append(layer.arguments[name])
+    for position, argument in enumerate(call.arguments):
+        yield layer.arguments[argument.name] if argument.name else by_place[position], argument.value
 
 
 def _chains(value: Any, node: Value) -> Iterator[tuple[Any, Chain]]:

@@ -130,8 +130,6 @@ class _ModelBuilder(CallBuilder):
         expected = layer_class.input_argument
         written = arguments.get(expected) if expected else None
         size = written.value if isinstance(written, Literal) and type(written.value) is int else 0
-        if shape is None and size > 0 and layer_class.input_axis == -1:
-            shape = (size,)
         sizes: dict[str, int] = {}
         if expected and shape and len(shape) >= -layer_class.input_axis:
             sizes[expected] = shape[layer_class.input_axis]
@@ -141,15 +139,15 @@ class _ModelBuilder(CallBuilder):
             advice = f"write {_with_hole(call, written)} to take what comes"
             raise self.problem(f"{call.name} expects {size} inputs but gets {got}", call.span, advice, "shape error")
         layer = self.construct(layer_class, call, arguments, shape, sizes)
-        if shape is None:
-            return [layer], None
         try:
-            return [layer], layer.output_shape(shape)
+            if shape is None:
+                shape = layer.input_shape()
+            return [layer], None if shape is None else layer.output_shape(shape)
         except ShapeError as error:
             raise self.problem(str(error), call.span, kind="shape error") from None
         except Exception as error:
             # As with its constructor: whatever a plugin's layer raises is a problem of this spec.
-            message = f"{call.name} does not take inputs of shape {'x'.join(map(str, shape))}"
+            message = f"{call.name} does not take inputs of shape {'x'.join(map(str, shape or ()))}"
             raise self.problem(f"{message}: {type(error).__name__}: {error}", call.span, kind="shape error") from error
 
     def chain(self, chain: Chain, shape: Shape | None) -> Sequential:

@@ -12,7 +12,7 @@ from minidl_core.foreign import foreign_code
 from minidl_core.nearest import did_you_mean
 from minidl_core.plugins import registry
 from minidl_core.registry import CORE, Registration
-from minidl_core.spec.component import Component, check_type, component_hint, constructor
+from minidl_core.spec.component import Component, check_type, component_hint, constructor, variadic_argument
 from minidl_core.spec.limits import MAX_LAYERS
 from minidl_core.spec.problems import Problem
 from minidl_core.spec.signature import signature_of
@@ -91,16 +91,21 @@ class CallBuilder(ABC):
         """The values of a call by the names of the constructor's arguments."""
         parameters = constructor(component_class).parameters
         by_position = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        variadic = variadic_argument(component_class)
         bound: dict[str, Value] = {}
+        rest: list[Value] = []
         failed = False
         for position, argument in enumerate(call.arguments):
             name = argument.name
             if name is None and any(one.name for one in call.arguments[:position]):
                 problem = f"{argument.value} has no name but follows an argument that has one", "write name=value"
+            elif name is None and position >= len(by_position) and variadic is not None:
+                rest.append(argument.value)
+                continue
             elif name is None and position >= len(by_position):
                 takes = f"{len(by_position)} argument{'s' * (len(by_position) != 1)}"
                 problem = f"{call.name} takes at most {takes}", f"it is {call.name}{signature_of(component_class)}"
-            elif name is not None and name not in parameters:
+            elif name is not None and (name not in parameters or name == variadic):
                 problem = f"{call.name} has no argument '{name[:40]}'", did_you_mean(name, parameters)
             elif (name or by_position[position]) in bound:
                 problem = f"argument '{name}' of {call.name} is given twice", "leave one out"
@@ -109,6 +114,8 @@ class CallBuilder(ABC):
                 continue
             failed = True
             self.problem(problem[0], argument.span, problem[1])
+        if variadic is not None:
+            bound[variadic] = ListValue(tuple(rest), call.span)
         missing = [p.name for p in parameters.values() if p.default is p.empty and p.name not in bound]
         if missing and not failed:
             names = ", ".join(f"'{name}'" for name in missing)
@@ -127,20 +134,28 @@ class CallBuilder(ABC):
         sizes: dict[str, int],
     ) -> _Kind:
         failures = self.failures
-        values = {}
+        variadic = variadic_argument(component_class)
+        values: dict[str, Any] = {}
+        several: list[Any] = []
         for name, value in arguments.items():
-            try:
-                values[name] = self.evaluate(component_class, name, value, shape, sizes)
-                check_type(component_class, name, values[name])
-            except ArgumentError as error:
-                self.problem(str(error), value.span)
-            except Failed:
-                continue
+            for one in value.values if name == variadic and isinstance(value, ListValue) else [value]:
+                try:
+                    built = self.evaluate(component_class, name, one, shape, sizes)
+                    check_type(component_class, name, built)
+                except ArgumentError as error:
+                    self.problem(str(error), one.span)
+                except Failed:
+                    continue
+                else:
+                    if name == variadic:
+                        several.append(built)
+                    else:
+                        values[name] = built
         if self.failures > failures:
             raise Failed()
         try:
             with foreign_code(ArgumentError):
-                return component_class(**values)
+                return component_class(*several, **values)
         except ArgumentError as error:
             at = arguments.get(error.argument or "")
             raise self.problem(str(error), at.span if at else call.span) from None

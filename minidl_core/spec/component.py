@@ -58,10 +58,14 @@ class Component(ABC):
         """The canonical syntax tree: what has no default by position, the rest by name where it is not the default."""
         written = []
         for parameter in constructor(type(self)).parameters.values():
-            value = to_value(self.arguments[parameter.name], component_hint(type(self), parameter.name))
+            hint = component_hint(type(self), parameter.name)
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                written += [Argument(None, to_value(one, hint)) for one in self.arguments[parameter.name]]
+                continue
+            value = to_value(self.arguments[parameter.name], hint)
             if parameter.default is parameter.empty:
                 written.append(Argument(None, value))
-            elif value != to_value(parameter.default, component_hint(type(self), parameter.name)):
+            elif value != to_value(parameter.default, hint):
                 written.append(Argument(parameter.name, value))
         return Chain((Item(Call(spec_name(type(self)), tuple(written))),))
 
@@ -105,6 +109,13 @@ def constructor(component: type[Component]) -> inspect.Signature:
 
 
 @functools.cache
+def variadic_argument(component: type[Component]) -> str | None:
+    """The argument that takes any number of values by position, `layers` of `concat(layers...)`; None for none."""
+    parameters = constructor(component).parameters.values()
+    return next((one.name for one in parameters if one.kind is one.VAR_POSITIONAL), None)
+
+
+@functools.cache
 def hints(component: type[Component]) -> Mapping[str, Any]:
     """The type hints of the constructor's arguments; none where they cannot be resolved."""
     try:
@@ -142,8 +153,7 @@ def _checked_arguments(component: type[Component], args: tuple[Any, ...], kwargs
         raise ArgumentError(f"{component.__name__}{_plain(signature)}: {error}") from None
     bound.apply_defaults()
     for name, value in bound.arguments.items():
-        variadic = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
-        for one in value if variadic else (value,):
+        for one in value if name == variadic_argument(component) else (value,):
             check_type(component, name, one)
     return dict(bound.arguments)
 

@@ -119,6 +119,8 @@ def _sizes(component_class: type[Component], conformance: Conformance, smallest:
             sizes[component_class.input_argument] = 1 if smallest else shape[axis]
         if component_class.output_argument:
             sizes[component_class.output_argument] = 1 if smallest else MADE_UP_SIZE
+        if component_class.axes_argument:
+            sizes[component_class.axes_argument] = len(shape)
     return sizes
 
 
@@ -132,6 +134,8 @@ def _variations(first: Subject[Any], declared: Sequence[Mapping[str, Any]]) -> I
     for name, parameter in constructor(component_class).parameters.items():
         if name in given or parameter.default is parameter.empty or parameter.kind is parameter.VAR_POSITIONAL:
             continue
+        if name == getattr(component_class, "axes_argument", None):
+            continue  # it is what the inputs are, and no choice
         for value in _others(component_class, name, parameter.default):
             try:
                 with foreign_code(RequestError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import torch
@@ -47,9 +47,28 @@ class Either(Module):
         return self.first.backward(dy)
 
 
+class Several(Module):
+    """A layer that takes any number of layers by position, and more by name."""
+
+    def __init__(self, *layers: Module, scale: float = 1.0, axes: int = 1) -> None:
+        self.layers = list(layers)
+
+    axes_argument = "axes"
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([layer.forward(x) for layer in self.layers]).sum(0)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return torch.stack([layer.backward(dy) for layer in self.layers]).sum(0)
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        for index, layer in enumerate(self.layers):
+            yield str(index), layer
+
+
 @pytest.fixture(autouse=True)
 def _residual(install: Install) -> None:
-    install("extra", residual=Residual, either=Either)
+    install("extra", residual=Residual, either=Either, several=Several)
 
 
 def problems(text: str, *arguments: object) -> list[tuple[str, str]]:
@@ -70,6 +89,11 @@ def problems(text: str, *arguments: object) -> list[tuple[str, str]]:
         ("residual(residual(relu)-residual(tanh,2))", "residual(residual(relu)-residual(tanh,gain=2))"),
         ("h:residual(relu)*2", "h:(residual(relu)-residual(relu))"),
         ("extra.residual(core.relu)", "residual(relu)"),
+        (
+            "several(linear(2,2)-relu, tanh, several(relu), scale=2)",
+            "several(linear(2,2)-relu,tanh,several(relu),scale=2)",
+        ),
+        ("several()", "several"),
         ("either(relu,tanh)-either(relu,none)", "either(relu,second=tanh)-either(relu)"),
     ],
 )
@@ -125,6 +149,10 @@ def test_a_shape_that_a_combinator_refuses_is_shown_at_the_combinator() -> None:
         ("residual([relu])", [("inner must be a layer, got [<Sequential relu>]", "[relu]")]),
         ("residual(none)", [("inner must be a layer, got none", "none")]),
         ("residual(_)", [("'_' stands for a size that fits, and 'inner' is not one", "_")]),
+        ("several(relu,3,scale=2)", [("layers must be a layer, got 3", "3")]),
+        ("several(relu,scale=2,tanh)", [("tanh has no name but follows an argument that has one", "tanh")]),
+        ("several(layers=relu)", [("several has no argument 'layers'", "layers=relu")]),
+        ("several(liner,relu,tahn)", [("unknown layer 'liner'", "liner"), ("unknown layer 'tahn'", "tahn")]),
         ("residual(linear(_,4)-liner,x)-tahn", [
             *[("the size of the input is not known, so 'in_features' cannot be '_'", "_")],
             *[("unknown layer 'liner'", "liner"), ("gain must be a finite number, got 'x'", "x")],
@@ -191,6 +219,34 @@ def test_layers_within_a_combinator_are_found_in_the_text_of_its_model() -> None
         "2.inner": "relu",
         "2.inner.0": "relu",
     }
+
+
+def test_how_many_axes_an_example_has_is_filled_in_where_it_is_known() -> None:
+    assert str(build_model("several(relu)", (1, 8, 8))) == "several(relu,axes=3)"
+    assert str(build_model("several(relu,axes=2)", (1, 8, 8))) == "several(relu,axes=2)"
+    assert str(build_model("several(relu)", (8,))) == str(build_model("several(relu)")) == "several(relu)"
+
+
+def test_layers_among_any_number_of_them_are_found_in_the_text_of_their_model() -> None:
+    text = "several(relu-tanh,linear(2,2),scale=2)"
+    spans = spans_of_layers(build_model(text))
+    assert {place: text[slice(*spans[place])] for place in ("0.0", "0.0.1", "0.1.0")} == {
+        "0.0": "relu-tanh",
+        "0.0.1": "tanh",
+        "0.1.0": "linear(2,2)",
+    }
+
+
+class Said(Residual):
+    """A combinator that says its input."""
+
+    def input_shape(self) -> tuple[int, ...] | None:
+        return self.inner.input_shape()
+
+
+def test_the_input_of_a_model_is_known_from_within_a_combinator_that_says_it(install: Install) -> None:
+    install("said", said=Said)
+    assert str(build_model("said(linear(4,4))-linear(_,2)")) == "said(linear(4,4))-linear(4,2)"
 
 
 class Doubled(Residual):
