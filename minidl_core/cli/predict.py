@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def predict(model: str, data: str, output: str | None) -> None:
     """Predict with MODEL, a model file or the folder of a run, for each row of the file DATA, or of standard input (-).
 
-    Prints the rows as CSV with one more column for each target, 'predicted TARGET': the class or the value. A model of
-    several rounds predicts from the mean of their outputs.
+    Prints the rows as CSV with one more column for each target, 'predicted TARGET': the class or the value, and more
+    where the loss says more of each, such as quantiles. A model of several rounds predicts the mean of theirs.
     """
     from minidl_core.training import load_model
 
@@ -50,7 +50,7 @@ def _predicted(trained: TrainedModel, data: str) -> Iterator[str]:
     from minidl_core.data.npy import NpyFile
     from minidl_core.data.source import is_mapped, open_features
 
-    headings = [f"predicted {name}" for name in trained.target_names]
+    headings = [f"predicted {name}" for name in trained.predicted_names]
     columns = trained.features.columns
     if not is_mapped(data):
         frame, features = open_features(
@@ -79,7 +79,7 @@ def _require_new(data: str, columns: Sequence[str], headings: Sequence[str]) -> 
 
 def _by_target(trained: TrainedModel, predictions: Sequence[Any]) -> list[Sequence[Any]]:
     """The predictions of each target."""
-    return [predictions] if len(trained.target_names) == 1 else list(zip(*predictions, strict=True))
+    return [predictions] if len(trained.predicted_names) == 1 else list(zip(*predictions, strict=True))
 
 
 def _as_csv(rows: Iterable[Sequence[object]]) -> str:

@@ -1,6 +1,15 @@
 """Losses: how far outputs are from their targets, and the gradient of that."""
 
-from minidl_core.losses.loss import ElementwiseLoss, Loss, class_scores, encode_labels, is_labels, loss_of, row_share
+from minidl_core.losses.loss import (
+    ElementwiseLoss,
+    Loss,
+    Prediction,
+    class_scores,
+    encode_labels,
+    is_labels,
+    loss_of,
+    row_share,
+)
 from minidl_core.losses.mae import MAE
 from minidl_core.losses.mse import MSE
 
@@ -9,6 +18,7 @@ __all__ = [
     "MSE",
     "ElementwiseLoss",
     "Loss",
+    "Prediction",
     "class_scores",
     "encode_labels",
     "is_labels",

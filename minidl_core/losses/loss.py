@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +11,17 @@ from torch import Tensor
 from minidl_core.errors import RequestError, ShapeError
 from minidl_core.nn.saved import saved
 from minidl_core.spec.component import Component
+
+
+class Prediction(NamedTuple):
+    """Something that outputs say of each target."""
+
+    name: str
+    """Behind the target's own, as in `price q0.1`; empty for the value itself."""
+    values: Tensor
+    """`[*rounds, N, T]`."""
+    is_distance: bool = False
+    """Whether it is a distance between values, such as a deviation, and no value."""
 
 
 class Loss(Component):
@@ -46,6 +57,10 @@ class Loss(Component):
     def predicted(self, output: Tensor) -> Tensor:
         """The value that outputs `[*rounds, N, F]` predict for each target, `[*rounds, N, T]`: what metrics compare."""
         return output
+
+    def predictions(self, output: Tensor) -> list[Prediction]:
+        """All that outputs `[*rounds, N, F]` say of each target: the value alone, unless a loss says otherwise."""
+        return [Prediction("", self.predicted(output))]
 
     def encode(self, labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """Class labels as the targets that this loss compares with: one-hot unless a loss says otherwise."""

@@ -77,7 +77,7 @@ def answered(training: Training) -> Rows:
     output = trained.outputs(trained.prepared(sample).features).double().cpu()
     if trained.classes is None:
         assert trained.target is not None
-        predicted = trained.target.revert(output)
+        predicted = trained.target.revert(trained.loss.predicted(output))
     else:
         predicted = trained.loss.scores(output).argmax(-1)
     rows = predicted.shape[: len(trained.rounds) + 1]

@@ -69,7 +69,8 @@ class Figures:
         """What outputs mean, as a metric takes it, in float64."""
         output = output.double()
         if takes == "values":
-            return output if self.scale is None else self.scale.revert(output)
+            predicted = self.loss.predicted(output)
+            return predicted if self.scale is None else self.scale.revert(predicted)
         return self.loss.probabilities(output) if takes == "probabilities" else self.loss.scores(output)
 
 

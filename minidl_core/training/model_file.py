@@ -147,6 +147,7 @@ def _trained(opened: TensorFile) -> TrainedModel:
     rounds = (len(seeds),) if len(seeds) > 1 else ()
     names = names_of(header["providers"])
     model = build_model(header["model"], names=names)
+    loss = build_component(Loss.kind, header["loss"], names)
     dtype = _require_parameters(_parameters(opened.declared), model, rounds)
     require_buffers(opened.declared, model, rounds)
     features = Preprocessing.from_json(header["features"], rounds)
@@ -154,7 +155,7 @@ def _trained(opened: TensorFile) -> TrainedModel:
         outputs = model.output_shape((features.width,))
     except ShapeError as error:
         raise ModelFileError(f"its columns are not those of '{model}': {error}") from None
-    if outputs not in [(size,) for size in output_sizes(classes, len(targets))]:
+    if outputs not in [(size,) for size in output_sizes(classes, len(targets), loss)]:
         raise ModelFileError(
             f"its classes, {shown(header['classes'])}, and its target_names, {shown(header['target_names'])}, are not "
             f"those of '{model}' with outputs {list(outputs)}"
@@ -164,7 +165,6 @@ def _trained(opened: TensorFile) -> TrainedModel:
     if (classes is None) != (header["target"] is not None):
         raise ModelFileError("its target must have a scale where it is a value, and none where it is a class")
     target = Standardization.from_json(header["target"], len(targets), rounds) if classes is None else None
-    loss = build_component(Loss.kind, header["loss"], names)
     model.allocate(rounds, dtype=dtype)
     for name, parameter in model.named_parameters().items():
         opened.read_into(name, parameter.value)

@@ -28,10 +28,12 @@ ROWS_AT_ONCE = 1000
 MANY = 20
 
 
-def output_sizes(classes: tuple[str, ...] | None, targets: int) -> tuple[int, ...]:
-    """How many outputs a model may have: one for each value, or each class; two classes need but a single one."""
+def output_sizes(classes: tuple[str, ...] | None, targets: int, loss: Loss | None) -> tuple[int, ...]:
+    """How many outputs a model may have: one for each class, where two need but a single one; or as many as the loss
+    takes for so many values, one each where none is chosen.
+    """
     if classes is None:
-        return (targets,)
+        return (targets if loss is None else loss.outputs_for(targets),)
     return (2, 1) if len(classes) == 2 else (len(classes),)
 
 
@@ -47,7 +49,7 @@ class TrainedModel:
     classes: tuple[str, ...] | None
     """The names of the classes; None where the target is values."""
     target: Standardization | None
-    """How target values were scaled; None for classes."""
+    """How target values were scaled, not at all where the loss wants them as they are; None for classes."""
     weight_name: str | None
     """The column that says how much each row counts; None where all do alike."""
     seeds: tuple[int, ...]
@@ -159,8 +161,17 @@ class TrainedModel:
         """How much each row counts, `[*rounds, N]`."""
         return None if examples.weight is None else examples.weight.expand(*self.rounds, examples.rows)
 
+    @property
+    def predicted_names(self) -> tuple[str, ...]:
+        """What `predict` gives for each row: the targets' names, with more behind where the loss says more of each."""
+        if self.classes is not None:
+            return self.target_names
+        nothing = torch.zeros(1, self.loss.outputs_for(len(self.target_names)))
+        parts = [one.name for one in self.loss.predictions(nothing)]
+        return tuple(f"{target} {part}".rstrip() for target in self.target_names for part in parts)
+
     def predict(self, data: Any, first_row: int = 0) -> list[str] | list[float] | list[list[float]]:
-        """The class, the value, or the values of several targets, for each row: of the mean output over all rounds.
+        """The class, the value, or the values that `predicted_names` names, for each row: the mean over all rounds.
 
         Args:
             data: the path of a file, a frame of polars or pandas, or an array with names, with the columns that the
@@ -173,10 +184,19 @@ class TrainedModel:
             row = int((~output.isfinite()).any(-1).reshape(-1, len(features)).any(0).long().argmax())
             given = features[row].tolist()[:MANY]
             raise DataError(f"row {first_row + row + 1} gives no finite output: {given}; correct or remove it")
-        if self.target is not None:
-            output = self.target.revert(output)
-        output = output.mean(0) if self.rounds else output
         if self.classes is None:
-            values: list[float] = (output.squeeze(-1) if len(self.target_names) == 1 else output).tolist()
+            columns = self._said_of_targets(output)
+            values: list[float] = (columns.squeeze(-1) if columns.shape[-1] == 1 else columns).tolist()
             return values
+        output = output.mean(0) if self.rounds else output
         return [self.classes[label] for label in self.loss.scores(output).argmax(-1).tolist()]
+
+    def _said_of_targets(self, output: Tensor) -> Tensor:
+        """What outputs `[*rounds, N, F]` say of each target, in its own units, `[N, columns]`: the mean over rounds."""
+        assert self.target is not None
+        said = [
+            one.values * self.target.std if one.is_distance else self.target.revert(one.values)
+            for one in self.loss.predictions(output)
+        ]
+        columns = torch.stack(said, -1).flatten(-2)
+        return columns.mean(0) if self.rounds else columns

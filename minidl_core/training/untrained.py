@@ -34,19 +34,21 @@ def untrained(
 ) -> TrainedModel:
     """The model, or the one that is taken where there is none, for data of so many columns and classes."""
     inputs = sum(column.width for column in data.columns)
-    outputs = output_sizes(data.classes, len(data.target_names))
+    criterion = None if loss is None else Loss.of(loss)
+    if not isinstance(criterion, Loss | None):
+        raise RequestError(f"loss must be a Loss or the spec of one, got {criterion!r}")
+    outputs = output_sizes(data.classes, len(data.target_names), criterion)
     if isinstance(model, str | None):
         model = build_model(default_model(inputs, outputs[0]) if model is None else model, (inputs,), outputs)
     elif (given := model.output_shape((inputs,))) not in [(size,) for size in outputs]:
         raise ShapeError(f"the model gives {list(given)} but the data needs {' or '.join(map(str, outputs))} outputs")
-    criterion = Loss.of(default_loss(data.classes, model) if loss is None else loss)
-    if not isinstance(criterion, Loss):
-        raise RequestError(f"loss must be a Loss or the spec of one, got {criterion!r}")
+    if criterion is None:
+        criterion = Loss.of(default_loss(data.classes, model))
     if data.classes is None and criterion.is_of_classes:
         raise RequestError(
             f"loss {criterion} is of classes, and the target is values; take mse, mae or another of values"
         )
-    scale = _target_scale(data.train) if data.classes is None else None
+    scale = _target_scale(data.train, criterion) if data.classes is None else None
     if scale is not None:
         _require_scaled(scale, data.train, data.target_names)
     return TrainedModel(
@@ -91,8 +93,11 @@ def _preprocessing(data: RoundData, scaling: str, missing: str | None) -> Prepro
     return Preprocessing.fit(data.columns, (piece.features for piece in train.pieces()), scaling, missing)
 
 
-def _target_scale(train: Examples | MappedExamples) -> Standardization:
-    """The mean and the deviation of numeric targets, in each round's training rows."""
+def _target_scale(train: Examples | MappedExamples, loss: Loss) -> Standardization:
+    """The mean and the deviation of numeric targets, in each round's training rows; 0 and 1 for a loss of their own."""
+    if not loss.scales_target:
+        like = next(iter(train.pieces())).target[..., :1, :].double()
+        return Standardization(torch.zeros_like(like), torch.ones_like(like))
     if isinstance(train, Examples) and train.counts is not None:
         rounds = [Standardization.fit(train.of_round(number).target) for number in range(len(train.counts))]
         mean, std = (torch.stack([getattr(one, name) for one in rounds]) for name in ("mean", "std"))
