@@ -27,6 +27,12 @@ class Optimizer(Component):
     def step(self, parameters: FlatParameters) -> None:
         """One update of `parameters.values` in place, from `parameters.grads`."""
 
+    def averaged(self, parameters: FlatParameters) -> Tensor | None:
+        """The weights that a model is evaluated and kept with, as large as the values, where these are others than the
+        ones that are trained: an average of them. None where they are the same.
+        """
+        return None
+
     def remembered(self, name: str, parameters: FlatParameters, initial: float = 0.0) -> Tensor:
         """A tensor of the state, as large as the values; made at its first use.
 
@@ -46,3 +52,9 @@ class Optimizer(Component):
         """What is remembered from step to step, by name."""
         state: dict[str, Tensor] = self.__dict__.setdefault("_state", {})
         return state
+
+
+def optimizers_within(optimizer: Optimizer) -> list[Optimizer]:
+    """The optimizer itself, and any that it steps with, at any depth."""
+    inner = (value for value in vars(optimizer).values() if isinstance(value, Optimizer))
+    return [optimizer, *(one for each in inner for one in optimizers_within(each))]

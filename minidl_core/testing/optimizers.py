@@ -54,7 +54,10 @@ def stepped(optimizer: Optimizer, parameters: FlatParameters, *, first: int = 0,
 
 def behaviour(subject: Subject[Optimizer]) -> list[Tensor]:
     """All that can be seen of what it does."""
-    return [stepped(subject.build(), parameters_of(values_of()))]
+    optimizer, parameters = subject.build(), parameters_of(values_of())
+    stepped(optimizer, parameters)
+    averaged = optimizer.averaged(parameters)
+    return [parameters.values] if averaged is None else [parameters.values, averaged]
 
 
 def the_first_step_is_its_closed_form(subject: Subject[Optimizer]) -> None:
@@ -135,7 +138,9 @@ def a_convex_quadratic_goes_down(subject: Subject[Optimizer]) -> None:
 def saved_and_restored_it_goes_on_bit_for_bit(subject: Subject[Optimizer]) -> None:
     """A new optimizer with `state` and `steps` of the old one, through the bytes of a file, takes the same steps."""
     for rounds in ((), ROUNDS):
-        whole = stepped(subject.build(), parameters_of(values_of(*rounds)), steps=2 * STEPS).clone()
+        at_once, parameters = subject.build(), parameters_of(values_of(*rounds))
+        whole = stepped(at_once, parameters, steps=2 * STEPS).clone()
+        average = at_once.averaged(parameters)
         first, parameters = subject.build(), parameters_of(values_of(*rounds))
         stepped(first, parameters)
         for name, tensor in first.state.items():
@@ -152,6 +157,11 @@ def saved_and_restored_it_goes_on_bit_for_bit(subject: Subject[Optimizer]) -> No
             fails_unless(tensor.data_ptr() not in memory, f"its state '{name}' is the memory of the model itself")
         half = parameters_of(parameters.values.clone())
         require_identical("a weight, saved and restored halfway", stepped(second, half, first=STEPS), whole)
+        if average is not None:
+            again = second.averaged(half)
+            if again is None:
+                raise CheckFailed("its averaged weights are gone when it was saved and restored")
+            require_identical("an averaged weight, saved and restored halfway", again, average)
 
 
 def steps_are_counted(subject: Subject[Optimizer]) -> None:

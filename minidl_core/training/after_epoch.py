@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from minidl_core.errors import ShapeError
+from minidl_core.training.averaged_weights import AveragedWeights
 from minidl_core.training.early_stopping import EarlyStopping
 from minidl_core.training.scheduled_rate import ScheduledRate
 from minidl_core.training.stopped import StoppedRounds
@@ -27,13 +28,23 @@ class AfterEpoch:
         early_stopping: EarlyStopping | None,
         watched: Callable[[], Tensor] | None,
         on_epoch: OnEpoch | None,
+        weights: AveragedWeights,
     ) -> None:
+        self._weights = weights
         self._rate, self._early_stopping, self._watched, self._on_epoch = rate, early_stopping, watched, on_epoch
         self.is_anything = any(one is not None for one in (rate.schedule, early_stopping, watched, on_epoch))
         """Whether there is anything to do."""
 
     def __call__(self, epoch: int, losses: Tensor, stopped: StoppedRounds) -> None:
         """After an epoch, counted from 1, with these training losses, `[*rounds]`."""
+        with self._weights.in_place():
+            asked = self._asked(epoch, losses)
+        for rounds in asked:
+            stopped.stop(rounds, losses)
+
+    def _asked(self, epoch: int, losses: Tensor) -> list[Any]:
+        """Which rounds early stopping, and then the listener, ask to stop."""
+        asked: list[Any] = []
         value = losses if self._watched is None else self._watched()
         if not isinstance(value, Tensor) or value.shape != losses.shape:
             given = f"a tensor {list(value.shape)}" if isinstance(value, Tensor) else repr(value)
@@ -41,6 +52,7 @@ class AfterEpoch:
         if self._rate.schedule is not None:
             self._rate.schedule.epoch_ended(epoch, value)
         if self._early_stopping is not None:
-            stopped.stop(self._early_stopping.epoch_ended(epoch, value), losses)
+            asked.append(self._early_stopping.epoch_ended(epoch, value))
         if self._on_epoch is not None:
-            stopped.stop(self._on_epoch(epoch, losses, value), losses)
+            asked.append(self._on_epoch(epoch, losses, value))
+        return asked

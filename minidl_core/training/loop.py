@@ -20,6 +20,7 @@ from minidl_core.nn.member_by_member import for_rounds
 from minidl_core.optim import Optimizer
 from minidl_core.schedules import Schedule
 from minidl_core.training.after_epoch import AfterEpoch, OnEpoch
+from minidl_core.training.averaged_weights import AveragedWeights
 from minidl_core.training.capture import CapturedStep
 from minidl_core.training.checkpoint import Keeper
 from minidl_core.training.checkpoint.checkpoints import Checkpoints
@@ -96,7 +97,8 @@ def fit(
     share = batches.shares().to(parameters.values)
     course, random_numbers = Course(parameters, len(batches)), RandomNumbers(parameters.values.device)
     rate = ScheduledRate(optimizer, parameters, schedule, epochs, len(batches))
-    after_epoch = AfterEpoch(rate, early_stopping, watched, on_epoch)
+    averaged = AveragedWeights(optimizer, parameters)
+    after_epoch = AfterEpoch(rate, early_stopping, watched, on_epoch, averaged)
     stop_after_step = rate.after_steps(stop)
     if early_stopping is not None:
         early_stopping.begin(in_rounds)
@@ -114,6 +116,7 @@ def fit(
             course,
             rate,
             early_stopping,
+            averaged,
             stopped_rounds,
             random_numbers,
             remembering or {},
@@ -147,6 +150,7 @@ def fit(
                 checkpoints.epoch_ended(epoch + 1)
         step.give_back()
         checkpoints.keep()
+    averaged.keep()
     if early_stopping is not None:
         early_stopping.restore()
     return course.history

@@ -105,8 +105,8 @@ def _contents_of(components: Iterable[Component]) -> list[tuple[Component, dict[
     places: list[tuple[Component, dict[str, Any]]] = []
     for component in components:
         places.append((component, vars(component)))
-        if isinstance(component, Optimizer):
-            places.append((component, component.state))
+        if isinstance(component, Optimizer) and all(place is not component.state for _, place in places):
+            places.append((component, component.state))  # which one within another may share
     known = {id(one) for pair in places for one in pair}
     return [
         (component, place, {name: contents_of_value(value, known) for name, value in place.items()})

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from minidl_core.nn import FlatParameters
-from minidl_core.optim import Optimizer
+from minidl_core.optim import Optimizer, optimizers_within
 from minidl_core.training.capture.operations import Operation
 from minidl_core.training.capture.phase import Phase
 from minidl_core.training.capture.random_state import random_state, set_random_state
@@ -47,7 +47,7 @@ class Update(Phase):
             optimizer.step(parameters)
 
         device = parameters.values.device
-        super().__init__(work, lambda: [optimizer], [], device, threads, capture)
+        super().__init__(work, lambda: optimizers_within(optimizer), [], device, threads, capture)
         self.optimizer: Any = optimizer
         self.parameters = parameters
         self._steps, self._lr = (torch.zeros((), dtype=torch.float64, device=device) for _ in range(2))
@@ -88,7 +88,8 @@ class Update(Phase):
 
     def _undo(self) -> Callable[[], None]:
         """What sets everything back that a step may have changed by now."""
-        places = [(place, dict(place)) for place in (vars(self.optimizer), self.optimizer.state)]
+        attributes = [vars(one) for one in optimizers_within(self.optimizer)]
+        places = [(place, dict(place)) for place in (*attributes, self.optimizer.state)]
         tensors = [self.parameters.values, *self.optimizer.state.values()]
         tensors += (
             [self.parameters.grads] if self._changes_gradients else []

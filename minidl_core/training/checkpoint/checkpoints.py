@@ -10,6 +10,7 @@ from minidl_core.errors import MinidlError, ModelFileError
 from minidl_core.nn import Module
 from minidl_core.schedules import Schedule
 from minidl_core.spec.component import Component
+from minidl_core.training.averaged_weights import AveragedWeights
 from minidl_core.training.capture import CapturedStep
 from minidl_core.training.checkpoint.components import Components
 from minidl_core.training.checkpoint.course import Course
@@ -37,11 +38,13 @@ class Checkpoints:
         course: Course,
         rate: ScheduledRate,
         early_stopping: EarlyStopping | None,
+        averaged: AveragedWeights,
         stopped: StoppedRounds,
         random_numbers: RandomNumbers,
         others: Mapping[str, Remembering],
     ) -> None:
-        self._keeper, self._step, self._rate, self._early_stopping = keeper, step, rate, early_stopping
+        self._keeper, self._step, self._rate = keeper, step, rate
+        self._early_stopping, self._averaged = early_stopping, averaged
         if keeper is None:
             return
         self._components = Components(lambda: _components(model, step, rate.schedule), model.parameters.rounds)
@@ -93,7 +96,7 @@ class Checkpoints:
         checkpoint = {name: part.state() for name, part in self._parts.items()}
         checkpoint["step"] = State({}, self._step.stages)
         self._keeper.keep(checkpoint)
-        with self._early_stopping.best() if self._early_stopping else nullcontext():
+        with self._averaged.in_place(), self._early_stopping.best() if self._early_stopping else nullcontext():
             self._keeper.keep_model()
 
 

@@ -163,7 +163,7 @@ def _attributes_within(component: Component, prefix: str) -> Iterator[_Attribute
             yield from _attributes_within(value, f"{prefix}{name}.")
         else:
             yield _Attribute(prefix + name, own, name, component)
-    if isinstance(component, Optimizer):
+    if isinstance(component, Optimizer) and "_state" in own:  # and not that of the one within it
         for name in component.state:
             yield _Attribute(f"{prefix}state.{name}", component.state, name, component)
 
