@@ -20,6 +20,8 @@ class Conformance:
     """Changes to the arguments of an example that must each be refused."""
     unbounded: tuple[str, ...] = ()
     """Arguments that may be any finite number."""
+    outputs: Callable[[Any, Any], Any] | None = None
+    """Outputs that a loss has a value for, made of any ones: `lambda self, y: y.abs()` for a loss of rates."""
     first_step: Callable[[Any, Any, Any], Any] | None = None
     """The weights after an optimizer's first step in closed form: `lambda self, w, g: w - self.lr * g`."""
     expected_failures: Mapping[str, str] = field(default_factory=dict)

@@ -16,12 +16,12 @@ from minidl_core.testing.result import CheckFailed, Skipped, fails_unless
 from minidl_core.testing.subject import Subject, sample
 
 N, ROUNDS = 5, (2,)
-OUTPUTS = (3, 1)
+TARGETS = (3, 1)
 SCALES = (2.0, 20.0)
 
 
 class Case(NamedTuple):
-    """A loss, outputs `[*, N, F]`, and targets of a kind that it takes."""
+    """A loss, outputs `[*, N, F]` that it has a value for, and targets of a kind that it takes."""
 
     loss: Loss
     output: Tensor
@@ -32,21 +32,22 @@ class Case(NamedTuple):
 def cases(
     subject: Subject[Loss], *leading: int, dtype: torch.dtype = torch.float64, scale: float = SCALES[0]
 ) -> Iterator[Case]:
-    """Several outputs and a single one, with encoded class labels, probabilities and numbers of any sign, where the
-    loss takes them and has a value for them.
+    """Several targets and a single one, with as many outputs as the loss needs for them: encoded class labels,
+    probabilities and numbers of any sign, where the loss takes them and has a value for them.
 
     Raises CheckFailed where none is taken.
     """
     refusals = []
     taken = 0
-    for outputs in OUTPUTS:
+    for targets in TARGETS:
         random = torch.Generator().manual_seed(4)
-        labels = torch.randint(max(outputs, 2), leading, generator=random)
-        output = scale * sample(*leading, outputs, seed=6).to(dtype)
+        labels = torch.randint(max(targets, 2), leading, generator=random)
+        outputs = subject.build().outputs_for(targets)
+        output = allowed(subject, scale * sample(*leading, outputs, seed=6).to(dtype))
         for kind, made in (
             ("class labels", None),
-            ("probabilities", sample(*leading, outputs, seed=5).softmax(-1).to(dtype)),
-            ("numbers", 2 * sample(*leading, outputs, seed=15).to(dtype)),
+            ("probabilities", sample(*leading, targets, seed=5).softmax(-1).to(dtype)),
+            ("numbers", 2 * sample(*leading, targets, seed=15).to(dtype)),
         ):
             try:
                 target = subject.build().encode(labels, outputs, dtype) if made is None else made
@@ -60,6 +61,15 @@ def cases(
             yield Case(subject.build(), output, target, f"{kind} and {outputs} output{'s' * (outputs > 1)}")
     if not taken:
         raise CheckFailed(f"it takes neither class labels nor numbers; {'; '.join(refusals)}")
+
+
+def allowed(subject: Subject[Loss], output: Tensor) -> Tensor:
+    """Outputs that the loss has a value for: those of `Conformance(outputs=...)`, else any."""
+    made = subject.conformance.outputs
+    if made is None:
+        return output
+    given: Tensor = made(subject.build(), output)
+    return given
 
 
 def weights(*shape: int) -> Tensor:
@@ -190,12 +200,14 @@ def what_was_before_changes_nothing(subject: Subject[Loss]) -> None:
 def a_better_answer_costs_less(subject: Subject[Loss]) -> None:
     """Outputs that speak for the label of each row cost less than outputs that speak against it."""
     agreed = 0
-    for outputs in OUTPUTS:
+    for outputs in TARGETS:
         labels = torch.arange(N) % max(outputs, 2)
         one_hot = encode_labels(labels, outputs, torch.float64)
         try:
             target = subject.build().encode(labels, outputs, torch.float64)
-            right, wrong = (subject.build().forward(y, target) for y in (2 * one_hot - 0.5, 1.5 - 2 * one_hot))
+            right, wrong = (
+                subject.build().forward(allowed(subject, y), target) for y in (2 * one_hot - 0.5, 1.5 - 2 * one_hot)
+            )
         except ShapeError:
             continue
         agreed += 1
@@ -207,9 +219,9 @@ def a_better_answer_costs_less(subject: Subject[Loss]) -> None:
 def labels_are_what_they_are_encoded_as(subject: Subject[Loss]) -> None:
     """Class labels themselves, `[*rounds, N]`, cost what `encode` makes of them."""
     taken = 0
-    for outputs in OUTPUTS:
+    for outputs in TARGETS:
         labels = torch.arange(N) % max(outputs, 2)
-        output = 2 * sample(N, outputs, seed=6)
+        output = allowed(subject, 2 * sample(N, outputs, seed=6))
         try:
             target = subject.build().encode(labels, outputs, torch.float64)
             expected, found = subject.build().forward(output, target), subject.build().forward(output, labels)
@@ -278,7 +290,7 @@ def rows_do_not_depend_on_each_other(subject: Subject[Loss]) -> None:
     """Another output in one row does not change the gradient of another row."""
     for case in cases(subject, N):
         before = gradient(case).clone()
-        case.output[-1] = sample(case.output.shape[-1], seed=9)
+        case.output[-1] = allowed(subject, sample(case.output.shape[-1], seed=9))
         require_same("the gradient of a row, beside another row", gradient(case)[:-1], before[:-1])
 
 
@@ -314,6 +326,20 @@ def rounds_at_once_equal_each_round_alone(subject: Subject[Loss]) -> None:
                 require_same(f"the gradient of round {index}, among others", slope[index], alone.backward())
 
 
+def it_predicts_a_value_for_each_target(subject: Subject[Loss]) -> None:
+    """Of as many outputs as it asks for; in each round what these outputs alone give."""
+    for targets in TARGETS:
+        output = allowed(subject, sample(*ROUNDS, N, subject.build().outputs_for(targets), seed=6))
+        found, shape = subject.build().predicted(output.clone()), (*ROUNDS, N, targets)
+        fails_unless(
+            found.shape == shape,
+            f"what outputs {list(output.shape)} predict is {list(found.shape)}, and must be {list(shape)}",
+        )
+        for index in range(ROUNDS[0]):
+            alone = subject.build().predicted(output[index].clone())
+            require_same(f"what is predicted in round {index}, among others,", found[index], alone)
+
+
 def dtype_is_kept(subject: Subject[Loss]) -> None:
     """The loss and its gradient have the dtype of the outputs, with sample weights of any dtype too."""
     for dtype in (torch.float32, torch.float64):
@@ -343,7 +369,7 @@ def large_outputs_give_finite_numbers(subject: Subject[Loss]) -> None:
     """The loss and its gradient for outputs up to about 100 in size, in float32; and where they are met exactly."""
     for case in cases(subject, 40, dtype=torch.float32, scale=50.0):
         met = case.target if case.target.shape == case.output.shape else torch.zeros_like(case.output)
-        for output in (case.output, met):
+        for output in (case.output, allowed(subject, met)):
             fails_unless(bool(case.loss.forward(output, case.target).isfinite().all()), "the loss is not finite")
             fails_unless(bool(case.loss.backward().isfinite().all()), "the gradient is not finite")
 
@@ -366,6 +392,7 @@ CHECKS: tuple[Callable[[Subject[Any]], None], ...] = (
     rows_do_not_depend_on_each_other,
     rounds_at_once_equal_each_round_alone,
     any_memory_layout_is_taken,
+    it_predicts_a_value_for_each_target,
     what_was_before_changes_nothing,
     two_losses_share_nothing,
 )

@@ -165,6 +165,50 @@ class OneNumber(Loss):
         return 2 * self.error * self.share
 
 
+class TwoHalves(Loss):
+    """The squared error of the mean of two outputs for each target."""
+
+    error: Tensor = saved()
+    share: Tensor | float = saved()
+
+    def outputs_for(self, targets: int) -> int:
+        return 2 * targets
+
+    def predicted(self, output: Tensor) -> Tensor:
+        first, second = output.chunk(2, -1)
+        return (first + second) / 2
+
+    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        if output.shape != (*target.shape[:-1], 2 * target.shape[-1]):
+            raise ShapeError(
+                f"output {list(output.shape)} and target {list(target.shape)} must be [*, N, 2 T], [*, N, T]"
+            )
+        self.error, self.share = self.predicted(output) - target, row_share(output, sample_weight)
+        return (self.error**2 * self.share).sum((-2, -1))
+
+    def backward(self) -> Tensor:
+        half = self.error * self.share
+        return torch.cat([half, half], -1)
+
+
+class Rates(Loss):
+    """y - t log y, of rates, which are above 0."""
+
+    conformance = Conformance(outputs=lambda _, y: y.abs() + 0.1)
+    y: Tensor = saved()
+    t: Tensor = saved()
+    share: Tensor | float = saved()
+
+    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        if target.shape != output.shape:
+            raise ShapeError(f"output {list(output.shape)} and target {list(target.shape)} must be alike")
+        self.y, self.t, self.share = output, target, row_share(output, sample_weight)
+        return ((output - target * output.log()) * self.share).sum((-2, -1))
+
+    def backward(self) -> Tensor:
+        return (1 - self.t / self.y) * self.share
+
+
 class Lion(Optimizer):
     """w -= lr sign(β₁ m + (1 - β₁) g),   m = β₂ m + (1 - β₂) g; with a decoupled decay."""
 
@@ -182,7 +226,7 @@ class Lion(Optimizer):
         m.mul_(self.betas[1]).add_(g, alpha=1 - self.betas[1])
 
 
-RIGHT = [Dropout, PReLU, Softmax, Residual, Exp, Halve, Conv1x1, Quantile, OneNumber, Lion]
+RIGHT = [Dropout, PReLU, Softmax, Residual, Exp, Halve, Conv1x1, Quantile, OneNumber, TwoHalves, Rates, Lion]
 
 
 @pytest.mark.parametrize("component", RIGHT, ids=lambda component: component.__name__)

@@ -9,6 +9,7 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.losses import MSE, Loss, is_labels, row_share
 from minidl_core.losses.loss import encode_labels
 from minidl_core.nn.saved import saved
+from minidl_core.spec import Conformance
 
 DIFFERENCES = "backward equals central differences"
 WEIGHTED_DIFFERENCES = "backward with sample weights equals central differences"
@@ -29,6 +30,7 @@ BEFORE = "what was before changes nothing"
 BETTER = "a better answer costs less"
 LABELS = "labels are what they are encoded as"
 LAYOUT = "any memory layout is taken"
+PREDICTS = "it predicts a value for each target"
 ARGUMENTS = "its arguments change what it does"
 REFUSED = "bad arguments are refused when it is built"
 
@@ -384,6 +386,58 @@ class RefusesWithoutAWord(MSE):
             return super().forward(output, target, sample_weight)
         except ShapeError:
             raise ShapeError("wrong shape") from None
+
+
+class TwoForEach(Loss):
+    """The squared error of the first and of the second half of the outputs, both of which it takes for predictions."""
+
+    rejected_by = PREDICTS
+    error: Tensor = saved()
+    share: Tensor | float = saved()
+
+    def outputs_for(self, targets: int) -> int:
+        return 2 * targets
+
+    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        if output.shape != (*target.shape[:-1], 2 * target.shape[-1]):
+            raise ShapeError(f"target {list(target.shape)} for outputs {list(output.shape)}")
+        self.error, self.share = output - torch.cat([target, target], -1), row_share(output, sample_weight)
+        return (self.error**2 * self.share).sum((-2, -1))
+
+    def backward(self) -> Tensor:
+        return 2 * self.error * self.share
+
+
+class WrongInTheSecondHalf(TwoForEach):
+    """Predicts the first half, and has a wrong derivative in the second."""
+
+    rejected_by = DIFFERENCES
+
+    def predicted(self, output: Tensor) -> Tensor:
+        return output[..., : output.shape[-1] // 2]
+
+    def backward(self) -> Tensor:
+        half = self.error.shape[-1] // 2
+        return torch.cat([2 * self.error[..., :half], self.error[..., half:]], -1) * self.share
+
+
+class Rates(Loss):
+    """y - t log y of rates, above 0 alone, with twice the derivative of its second part."""
+
+    conformance = Conformance(outputs=lambda _, y: y.abs() + 0.1)
+    rejected_by = DIFFERENCES
+    y: Tensor = saved()
+    t: Tensor = saved()
+    share: Tensor | float = saved()
+
+    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        if target.shape != output.shape:
+            raise ShapeError(f"target {list(target.shape)} for outputs {list(output.shape)}")
+        self.y, self.t, self.share = output, target, row_share(output, sample_weight)
+        return ((output - target * output.log()) * self.share).sum((-2, -1))
+
+    def backward(self) -> Tensor:
+        return (1 - 2 * self.t / self.y) * self.share
 
 
 class IgnoresDelta(MSE):
