@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from minidl_core.errors import ShapeError
-from minidl_core.losses import Loss
+from minidl_core.errors import ShapeError, require
+from minidl_core.losses import Loss, is_labels
 from minidl_core.spec.component import spec_name
 
 
@@ -35,3 +36,27 @@ class ClassLoss(Loss):
                 f"{spec_name(type(self))} needs an output for each class, the model has {outputs}; "
                 "for two classes end it in linear(_,2) or use binary_cross_entropy, for numbers use huber"
             )
+
+    def labels_of(self, output: Tensor, target: Tensor) -> Tensor:
+        """The target, which must be labels, as the place of each row's own output, `[*, N, 1]`."""
+        self.require_classes(output.shape[-1])
+        if output.dim() < 2 or not is_labels(output, target):
+            raise ShapeError(
+                f"output {list(output.shape)} and target {list(target.shape)}: the output must be [*rounds, batch, "
+                "classes], the target integer labels [*rounds, batch]"
+            )
+        return target.long().unsqueeze(-1)
+
+
+def require_class_weights(argument: str, weight: Sequence[float] | None) -> None:
+    """Refuse weights of classes that no mean can be weighted with."""
+    holds = weight is None or (min(weight, default=-1) >= 0 and max(weight) > 0)
+    require(argument, weight, holds, "none, or a number of at least 0 for each class, not all of them 0")
+
+
+def class_weights(weight: Sequence[float], output: Tensor) -> Tensor:
+    """The weights of the classes, `[F]`. Raises ShapeError where these are not as many as the outputs."""
+    weights = output.new_tensor(weight)
+    if weights.shape != output.shape[-1:]:
+        raise ShapeError(f"{len(weights)} class weights need as many outputs, the output is {list(output.shape)}")
+    return weights

@@ -11,7 +11,7 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.losses import is_labels, row_share
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_losses.class_loss import ClassLoss
+from minidl_extra_losses.class_loss import ClassLoss, class_weights, require_class_weights
 
 
 class CrossEntropy(ClassLoss):
@@ -50,8 +50,7 @@ class CrossEntropy(ClassLoss):
 
     def __init__(self, label_smoothing: float = 0.0, weight: Sequence[float] | None = None) -> None:
         require("label_smoothing", label_smoothing, 0 <= label_smoothing <= 1, "from 0 to 1")
-        is_weight = weight is None or (min(weight, default=-1) >= 0 and max(weight) > 0)
-        require("weight", weight, is_weight, "none, or a number of at least 0 for each class, not all of them 0")
+        require_class_weights("weight", weight)
         self.label_smoothing, self.weight = label_smoothing, weight
 
     def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
@@ -60,7 +59,7 @@ class CrossEntropy(ClassLoss):
         e = self.label_smoothing
         q = (1 - e) * t + e / t.shape[-1] if e else t
         if self.weight is not None:
-            w = self.class_weights(output)
+            w = class_weights(self.weight, output)
             q = w * q
             if is_labels(output, target):
                 share = share / (share * (w * t).sum(-1, keepdim=True)).sum(-2, keepdim=True)
@@ -87,10 +86,3 @@ class CrossEntropy(ClassLoss):
             f"output {list(output.shape)} and target {list(target.shape)}: the output must be [*rounds, batch, "
             "classes], the target integer labels [*rounds, batch] or probabilities of the output's shape"
         )
-
-    def class_weights(self, output: Tensor) -> Tensor:
-        """The weights of the classes, `[F]`."""
-        weight = output.new_tensor(self.weight)
-        if weight.shape != output.shape[-1:]:
-            raise ShapeError(f"{len(weight)} class weights need as many outputs, the output is {list(output.shape)}")
-        return weight

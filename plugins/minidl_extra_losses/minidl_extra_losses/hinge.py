@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from minidl_core.errors import ShapeError, require
-from minidl_core.losses import is_labels, row_share
-from minidl_core.nn.saved import saved
-from minidl_core.spec import Conformance
-from minidl_extra_losses.class_loss import ClassLoss
+from minidl_extra_losses.margin_loss import MarginLoss
 
 
-class Hinge(ClassLoss):
+class Hinge(MarginLoss):
     """1/F Σ_{c ≠ l} max(0, margin - y_l + y_c), of a row with label l; its mean over the batch.
 
     d/dy_c = 1/F for each wrong class c within the margin (where the maximum is not 0), d/dy_l = -1/F for each of them.
@@ -29,28 +25,8 @@ class Hinge(ClassLoss):
     whose margin is 2.
     """
 
-    conformance = Conformance(examples=({}, {"margin": 2.5}))
-    excess: Tensor = saved()
-    labels: Tensor = saved()
-    share: Tensor | float = saved()
+    def value(self, excess: Tensor) -> Tensor:
+        return excess
 
-    def __init__(self, margin: float = 1.0) -> None:
-        require("margin", margin, margin > 0, "greater than 0")
-        self.margin = margin
-
-    def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        self.require_classes(output.shape[-1])
-        if output.dim() < 2 or not is_labels(output, target):
-            raise ShapeError(
-                f"output {list(output.shape)} and target {list(target.shape)}: the output must be [*rounds, batch, "
-                "classes], the target integer labels [*rounds, batch]"
-            )
-        self.share = row_share(output, sample_weight) / output.shape[-1]
-        self.labels = target.long().unsqueeze(-1)  # [*, N, 1]
-        too_close = (self.margin - output.gather(-1, self.labels) + output).clamp(min=0)
-        self.excess = too_close.scatter(-1, self.labels, 0)  # [*, N, F], 0 for the right class
-        return (self.excess * self.share).sum((-2, -1))
-
-    def backward(self) -> Tensor:
-        wrong = self.excess.sign()
-        return wrong.scatter(-1, self.labels, -wrong.sum(-1, keepdim=True)) * self.share
+    def derivative(self, excess: Tensor) -> Tensor:
+        return excess.sign()
