@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from minidl_core.errors import ArgumentError, ShapeError, SpecError
+from minidl_core.errors import ArgumentError, RequestError, ShapeError, SpecError
 from minidl_core.losses import Loss, encode_labels
 from minidl_core.plugins import registry
 from minidl_core.spec import build_component
@@ -41,7 +41,14 @@ class Case(NamedTuple):
         """Outputs and targets, in float64."""
         generator = torch.Generator().manual_seed(seed)
         shape = (*rounds, n, classes)
-        output = 3 * torch.randn(shape, dtype=torch.float64, generator=generator)
+        outputs = self.loss(classes).outputs_for(classes)
+        output = 3 * torch.randn(*shape[:-1], outputs, dtype=torch.float64, generator=generator)
+        if self.target == "counts of rates":
+            output = output.abs()
+        if self.target.startswith("counts"):
+            return output, torch.poisson(3 * torch.rand(shape, dtype=torch.float64, generator=generator), generator)
+        if self.target == "log-probabilities":
+            return output, torch.randn(shape, dtype=torch.float64, generator=generator).log_softmax(-1)
         if self.target == "labels":
             return output, torch.randint(classes, shape[:-1], generator=generator)
         if self.target == "probabilities":
@@ -57,6 +64,48 @@ def cross_entropy(smoothing: float = 0.0, weighted: bool = False) -> Callable[[i
         return nn.CrossEntropyLoss(weight=weight, label_smoothing=smoothing)
 
     return oracle
+
+
+def nll(weighted: bool) -> Callable[[int], nn.Module]:
+    return lambda classes: nn.NLLLoss(torch.tensor(WEIGHT[:classes], dtype=torch.float64) if weighted else None)
+
+
+def focal(gamma: float, weighted: bool = False) -> Callable[[int], Callable[[Tensor, Tensor], Tensor]]:
+    """From the logarithms of p and of 1 - p, so that autograd goes through no power."""
+
+    def oracle(output: Tensor, target: Tensor) -> Tensor:
+        own = nn.functional.one_hot(target.long(), output.shape[-1]).bool()
+        every = output.logsumexp(-1)
+        log_p = output[own] - every
+        log_others = output.masked_fill(own, -math.inf).logsumexp(-1) - every
+        alpha = output.new_tensor(WEIGHT)[target.long()] if weighted else 1
+        return -(alpha * (gamma * log_others).exp() * log_p).mean()
+
+    return lambda _: oracle
+
+
+def pinball(*quantiles: float) -> Callable[[int], Callable[[Tensor, Tensor], Tensor]]:
+    """One column at a time."""
+
+    def oracle(output: Tensor, target: Tensor) -> Tensor:
+        losses = []
+        for column in range(output.shape[-1]):
+            t, k = divmod(column, len(quantiles))
+            above = target[:, t] - output[:, column]
+            losses.append(torch.maximum(quantiles[k] * above, (quantiles[k] - 1) * above).mean())
+        return torch.stack(losses).mean()
+
+    return lambda _: oracle
+
+
+def gaussian(**options: Any) -> Callable[[int], Callable[[Tensor, Tensor], Tensor]]:
+    def oracle(output: Tensor, target: Tensor) -> Tensor:
+        mean, log_variance = output.unflatten(-1, (target.shape[-1], 2)).unbind(-1)
+        # PyTorch's own clamp is none to autograd; this one is.
+        variance = log_variance.exp().clamp(min=options["eps"])
+        return nn.functional.gaussian_nll_loss(mean, target, variance, **options)
+
+    return lambda _: oracle
 
 
 CASES = [
@@ -83,8 +132,41 @@ CASES = [
     Case("log_cosh", "", "numbers", lambda _: lambda output, target: (output - target).cosh().log().mean()),
     Case("hinge", "", "labels", lambda _: nn.MultiMarginLoss()),
     Case("hinge", "margin=2.5", "labels", lambda _: nn.MultiMarginLoss(margin=2.5)),
+    Case("squared_hinge", "", "labels", lambda _: nn.MultiMarginLoss(p=2)),
+    Case("squared_hinge", "margin=2.5", "labels", lambda _: nn.MultiMarginLoss(p=2, margin=2.5)),
+    Case("nll", "", "labels", nll(weighted=False)),
+    Case("nll", "weight=WEIGHT", "labels", nll(weighted=True)),
+    Case("kl_divergence", "", "probabilities", lambda _: nn.KLDivLoss(reduction="batchmean")),
+    Case(
+        "kl_divergence",
+        "log_target=true",
+        "log-probabilities",
+        lambda _: nn.KLDivLoss(reduction="batchmean", log_target=True),
+    ),
+    Case("focal", "", "labels", focal(2)),
+    Case("focal", "gamma=0", "labels", cross_entropy()),
+    Case("focal", "gamma=0.3", "labels", focal(0.3)),
+    Case("focal", "gamma=1.5,alpha=WEIGHT", "labels", focal(1.5, weighted=True)),
+    Case("smooth_l1", "", "numbers", lambda _: nn.SmoothL1Loss()),
+    Case("smooth_l1", "beta=2.5", "numbers", lambda _: nn.SmoothL1Loss(beta=2.5)),
+    Case("smooth_l1", "beta=0", "numbers", lambda _: nn.SmoothL1Loss(beta=0)),
+    Case("quantile", "", "numbers", pinball(0.1, 0.5, 0.9)),
+    Case("quantile", "quantiles=[0.25]", "numbers", pinball(0.25)),
+    Case("poisson_nll", "", "counts", lambda _: nn.PoissonNLLLoss()),
+    Case("poisson_nll", "full=true", "counts", lambda _: nn.PoissonNLLLoss(full=True)),
+    Case(
+        "poisson_nll",
+        "log_input=false,eps=0.01",
+        "counts of rates",
+        lambda _: nn.PoissonNLLLoss(log_input=False, eps=0.01),
+    ),
+    Case("gaussian_nll", "", "numbers", gaussian(eps=1e-6)),
+    Case("gaussian_nll", "full=true,eps=0.5", "numbers", gaussian(full=True, eps=0.5)),
 ]
-TAKES_LABELS_AS_THEY_ARE = ("cross_entropy", "hinge")
+TAKES_LABELS_AS_THEY_ARE = ("cross_entropy", "focal", "hinge", "nll", "squared_hinge")
+TAKES_VALUES_ALONE = ("gaussian_nll", "poisson_nll", "quantile")
+OVERFLOWS = ("gaussian_nll", "poisson_nll")
+"""Whose oracles have e to an output in them; each has a test of its own of large outputs."""
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
@@ -122,11 +204,11 @@ def test_every_round_has_the_loss_and_the_gradient_that_pytorch_has_for_it_alone
     values, gradients = loss.forward(output, target), loss.backward()
     assert values.shape == rounds
     assert gradients.shape == output.shape
-    many = math.prod(rounds)
+    many, outputs = math.prod(rounds), output.shape[-1]
     for value, gradient, y, t in zip(
         values.reshape(many),
-        gradients.reshape(many, n, classes),
-        output.reshape(many, n, classes),
+        gradients.reshape(many, n, outputs),
+        output.reshape(many, n, outputs),
         target.reshape(many, *target.shape[len(rounds) :]),
         strict=True,
     ):
@@ -136,9 +218,30 @@ def test_every_round_has_the_loss_and_the_gradient_that_pytorch_has_for_it_alone
 
 
 @every_case
+@settings(max_examples=8, deadline=None)
+@given(
+    rounds=st.sampled_from([(), (2,), (1, 2)]),
+    times=st.lists(st.integers(0, 3), min_size=1, max_size=6).filter(any),
+    seed=st.integers(0, 2**32),
+)
+def test_a_weight_of_k_is_the_row_k_times(case, rounds, times, seed):
+    output, target = case.problem(rounds, len(times), 3, seed)
+    times = torch.tensor(times)
+    loss = case.loss(3)
+    value = loss.forward(output, target, times.to(output).expand(output.shape[:-1]))
+    gradient = loss.backward()
+    rows = torch.arange(len(times)).repeat_interleave(times)
+    row_axis = len(rounds)
+    close(value, loss.forward(output.index_select(row_axis, rows), target.index_select(row_axis, rows)))
+    summed = torch.zeros_like(output).index_add(row_axis, rows, loss.backward())
+    close(gradient, summed)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.name not in OVERFLOWS], ids=str)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_logits_of_ten_thousand_are_finite_and_equal_to_pytorch(case, dtype):
     output = torch.cartesian_prod(*[torch.tensor([-1e4, 0.0, 1e4], dtype=dtype)] * 3)
+    output = output.repeat(1, case.loss(3).outputs_for(3) // 3)
     _, target = case.problem((), len(output), 3)
     target = target.to(dtype) if target.is_floating_point() else target
     loss = case.loss(3)
@@ -155,13 +258,23 @@ def test_logits_of_ten_thousand_are_finite_and_equal_to_pytorch(case, dtype):
 
     elif isinstance(oracle, nn.Module):
         oracle = oracle.to(dtype)
-    expected_value, expected_gradient = differentiated(oracle, output, target)
+    precise = output.double() if case.name == "focal" else output  # whose oracle rounds to 1e-3 at 1e4 in float32
+    expected_value, expected_gradient = differentiated(oracle, precise, target)
     tolerance = 1e-5 if dtype == torch.float32 else 1e-12
-    close(value, expected_value, tolerance)
-    close(gradient, expected_gradient, tolerance)
+    close(value, expected_value.to(dtype), tolerance)
+    close(gradient, expected_gradient.to(dtype), tolerance)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.name != "hinge"], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        case
+        for case in CASES
+        if case.name in ("binary_cross_entropy", "cross_entropy", "huber", "kl_divergence", "log_cosh", "smooth_l1")
+        and case.target != "log-probabilities"
+    ],
+    ids=str,
+)
 def test_labels_are_their_one_hot_targets(case):
     # Class weights are the exception, as in PyTorch: over labels the mean divides by their sum.
     output, _ = case.problem((2,), 5, 4)
@@ -176,7 +289,7 @@ def test_labels_are_their_one_hot_targets(case):
     close(from_labels[1], from_one_hot[1])
 
 
-@every_case
+@pytest.mark.parametrize("case", [case for case in CASES if case.name not in TAKES_VALUES_ALONE], ids=str)
 def test_labels_of_every_integer_type_are_alike(case):
     output, _ = case.problem((), 5, 3)
     labels = torch.tensor([0, 2, 1, 1, 0])
@@ -205,7 +318,27 @@ def test_a_label_without_an_output_does_not_pass_in_silence(name):
             build_component("loss", name).forward(torch.randn(1, 3), torch.tensor([label]))
 
 
-@pytest.mark.parametrize("name", TAKES_LABELS_AS_THEY_ARE)
+@pytest.mark.parametrize("name", TAKES_VALUES_ALONE)
+def test_classes_are_refused_where_values_are_compared(name):
+    loss = build_component("loss", name)
+    labels = torch.tensor([0, 2, 1])
+    advice = f"{name} compares outputs with values, and not with classes; .* cross_entropy"
+    with pytest.raises(ShapeError, match=advice):
+        loss.encode(labels, 3, torch.float32)
+    with pytest.raises(ShapeError, match=advice):
+        loss.forward(torch.randn(3, loss.outputs_for(1)), labels)
+    with pytest.raises(RequestError, match=f"{name}.* gives no probabilities"):
+        loss.probabilities(torch.randn(3, loss.outputs_for(1)))
+
+
+@pytest.mark.parametrize("name", TAKES_VALUES_ALONE)
+def test_outputs_for_another_number_of_values_are_refused(name):
+    loss = build_component("loss", name)
+    with pytest.raises(ShapeError, match=r"output \[4, 7\] and target \[4, 2\] must be \[\*rounds, batch, "):
+        loss.forward(torch.randn(4, 7), torch.randn(4, 2))
+
+
+@pytest.mark.parametrize("name", [name for name in TAKES_LABELS_AS_THEY_ARE if name != "focal"])
 def test_a_model_with_one_output_is_refused_with_what_to_do(name):
     loss = build_component("loss", name)
     advice = rf"{name} needs an output for each class, the model has 1; .* binary_cross_entropy"
@@ -223,6 +356,16 @@ def test_a_model_with_one_output_is_refused_with_what_to_do(name):
         ("binary_cross_entropy", "pos_weight", [0, -2, None, [1, 2]]),
         ("cross_entropy", "label_smoothing", [-0.1, 1.1, True]),
         ("cross_entropy", "weight", [[], [0, 0], [1, -1], 3, [1, True], [1, None]]),
+        ("nll", "weight", [[], [0, 0], [1, -1], 3]),
+        ("kl_divergence", "log_target", [1, None]),
+        ("focal", "gamma", [-0.5, None]),
+        ("focal", "alpha", [[], [0, 0], [1, -1], 0.25]),
+        ("squared_hinge", "margin", [0, -1.5, None]),
+        ("smooth_l1", "beta", [-1, None]),
+        ("quantile", "quantiles", [[], [0], [1], [0.5, 0.5], [0.9, 0.1], 0.5, [0.1, None]]),
+        ("poisson_nll", "eps", [0, -1]),
+        ("poisson_nll", "log_input", [1]),
+        ("gaussian_nll", "eps", [0, -1]),
     ],
 )
 def test_a_wrong_argument_is_refused_by_its_name(name, argument, values):
@@ -254,6 +397,11 @@ def test_numbers_that_are_not_finite_are_refused(number):
         ("huber(1)", "huber"),
         ("log_cosh()", "log_cosh"),
         ("hinge(0.5)", "hinge(margin=0.5)"),
+        ("focal(2.0)", "focal"),
+        ("focal(alpha=[1, 3.0])", "focal(alpha=[1,3])"),
+        ("quantile([0.1, 0.5, 0.9])", "quantile"),
+        ("quantile(quantiles=[0.5])", "quantile(quantiles=[0.5])"),
+        ("poisson_nll(log_input=false)", "poisson_nll(log_input=false)"),
     ],
 )
 def test_a_loss_prints_as_its_canonical_spec(spec, canonical):

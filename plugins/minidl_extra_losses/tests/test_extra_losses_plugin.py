@@ -18,13 +18,21 @@ SOURCES = sorted(Path(minidl_extra_losses.__file__).parent.glob("*.py"))
 every_component = pytest.mark.parametrize("component", REGISTERED, ids=lambda component: component.name)
 
 
-def test_it_brings_five_losses_under_its_own_name():
+def test_it_brings_its_losses_under_its_own_name():
     assert [(one.kind, one.qualified_name) for one in REGISTERED] == [
         ("loss", "extra_losses.binary_cross_entropy"),
         ("loss", "extra_losses.cross_entropy"),
+        ("loss", "extra_losses.focal"),
+        ("loss", "extra_losses.gaussian_nll"),
         ("loss", "extra_losses.hinge"),
         ("loss", "extra_losses.huber"),
+        ("loss", "extra_losses.kl_divergence"),
         ("loss", "extra_losses.log_cosh"),
+        ("loss", "extra_losses.nll"),
+        ("loss", "extra_losses.poisson_nll"),
+        ("loss", "extra_losses.quantile"),
+        ("loss", "extra_losses.smooth_l1"),
+        ("loss", "extra_losses.squared_hinge"),
     ]
 
 
@@ -50,5 +58,7 @@ def test_the_python_of_the_readme_runs(capsys):
     for block in blocks:
         exec(block.partition("```")[0], {})
     printed = capsys.readouterr().out
-    assert len(blocks) == 2
-    assert printed.count("torch.Size([10]) torch.Size([10, 32, 3])") == len(REGISTERED)
+    assert len(blocks) == 3
+    for component in REGISTERED:
+        assert component.load().__name__ in "".join(blocks)
+    assert printed.count("torch.Size([10])") == len(REGISTERED)

@@ -15,6 +15,10 @@ CLASSIFICATIONS = [
     ("binary_cross_entropy", "1"),
     ("binary_cross_entropy(pos_weight=2)", "_"),
     ("hinge", "_"),
+    ("squared_hinge", "_"),
+    ("focal", "_"),
+    ("focal(gamma=0.5,alpha=[1,2])", "1"),
+    ("smooth_l1(beta=0.5)", "_"),
     ("huber", "_"),
     ("log_cosh", "1"),
 ]
@@ -37,7 +41,7 @@ def test_two_moons_are_told_apart(loss, outputs, tmp_path):
     assert str(load_model(tmp_path / "model.safetensors").loss) == loss
 
 
-@pytest.mark.parametrize("loss", ["huber(delta=0.1)", "log_cosh"])
+@pytest.mark.parametrize("loss", ["huber(delta=0.1)", "log_cosh", "smooth_l1"])
 def test_one_wild_value_moves_the_other_predictions_less_than_with_mse(loss):
     features = torch.randn(200, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     target = features @ torch.tensor([[2.0], [-1.0]], dtype=torch.float64)
@@ -51,7 +55,7 @@ def test_one_wild_value_moves_the_other_predictions_less_than_with_mse(loss):
     assert errors[loss] < errors["mse"] / 2
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "hinge"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "hinge", "squared_hinge", "nll"])
 def test_a_model_with_one_output_is_refused_before_it_trains(loss):
     with pytest.raises(ShapeError, match="binary_cross_entropy"):
         train("linear(_,1)", "moons(n=20)", loss=loss)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from minidl_core.data.rounds import Examples
 from minidl_core.losses import Loss
-from minidl_core.nn import Linear, Module, Sequential
+from minidl_core.nn import Linear, Module, Sequential, Sigmoid
 from minidl_core.optim import SGD, Optimizer
 from minidl_core.plugins import registry
 from minidl_core.spec import build_component, build_model
@@ -91,18 +91,22 @@ def test_every_layer(subject: Subject[Module], rounds: int) -> None:
 @pytest.mark.parametrize("subject", of_kind("loss"))
 def test_every_loss(subject: Subject[Loss], labels: bool, rounds: int) -> None:
     arguments = dict(subject.arguments)
-    if "weight" in arguments and arguments["weight"] is not None:
-        arguments["weight"] = [1, 2, 0.5, 3]
+    for name in "weight", "alpha":
+        if arguments.get(name) is not None:
+            arguments[name] = [1, 2, 0.5, 3]
+    loss_class, in_range = subject.component_class, subject.conformance.outputs is not None
 
     def run(capture: bool) -> tuple[Tensor, Tensor]:
-        loss = subject.component_class(**arguments)
+        loss = loss_class(**arguments)
         data = examples(rounds, (OUTPUTS,), labels)
-        return trained(Sequential(Linear(FEATURES, OUTPUTS)), data, loss, SGD(0.1), rounds, capture=capture)
+        last = [Sigmoid()] if in_range else []  # where not every number is an output that the loss has a value for
+        model = Sequential(Linear(FEATURES, loss.outputs_for(OUTPUTS)), *last)
+        return trained(model, data, loss, SGD(0.1), rounds, capture=capture)
 
     try:
         plain = run(False)
     except ValueError:
-        assert not labels  # a loss of labels alone
+        assert labels is not loss_class.is_of_classes  # a loss of labels alone, or of values
         return
     assert_same(run(True), plain)
 
