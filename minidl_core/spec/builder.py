@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
 from minidl_core.errors import MinidlError, ShapeError
 from minidl_core.plugins import registry
 from minidl_core.spec.calls import NO_NAMES, CallBuilder, Failed, Names, Shape
+from minidl_core.spec.component import constructor
 from minidl_core.spec.limits import MAX_PARAMETERS
 from minidl_core.spec.parser import read
 from minidl_core.spec.problems import spec_error
@@ -135,7 +137,9 @@ class _ModelBuilder(CallBuilder):
             sizes[expected] = shape[layer_class.input_axis]
         if layer_class.output_argument and outputs is not None:
             sizes[layer_class.output_argument] = outputs
-        if written is not None and size > 0 and (got := sizes.get(expected or "", size)) != size:
+        # A size that may be left out need not be that of the input, and the layer itself says what it takes.
+        is_size = bool(expected) and constructor(layer_class).parameters[expected or ""].default is Parameter.empty
+        if is_size and size > 0 and written is not None and (got := sizes.get(expected or "", size)) != size:
             advice = f"write {_with_hole(call, written)} to take what comes"
             raise self.problem(f"{call.name} expects {size} inputs but gets {got}", call.span, advice, "shape error")
         layer = self.construct(layer_class, call, arguments, shape, sizes)
