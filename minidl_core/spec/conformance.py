@@ -16,6 +16,11 @@ class Conformance:
     argument that no example gives is varied too: a flag turned, another choice, another number."""
     input_shape: tuple[int, ...] = (3,)
     """Of one example that a layer is given, where its arguments do not say it."""
+    whole_inputs: int | None = None
+    """A layer's inputs are whole numbers from 0 to this, exclusive, such as indices; None for any numbers."""
+    rows_depend: Callable[[Any, bool], bool] | None = None
+    """Whether a layer's rows depend on each other, in training (True) or evaluation (False): of one that normalises
+    over a batch `lambda self, training: training`. None says that they never do."""
     refused: tuple[Mapping[str, Any], ...] = ()
     """Changes to the arguments of an example that must each be refused."""
     unbounded: tuple[str, ...] = ()

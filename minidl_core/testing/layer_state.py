@@ -9,8 +9,9 @@ import torch
 
 from minidl_core.errors import CallOrderError
 from minidl_core.nn import Module
-from minidl_core.testing.differences import require_derivative, require_identical
-from minidl_core.testing.layer_derivatives import require_rows_independent
+from minidl_core.nn.buffers import buffers_of
+from minidl_core.testing.differences import require_identical
+from minidl_core.testing.layer_derivatives import require_input_derivative, require_rows_independent
 from minidl_core.testing.layer_subject import SEED, Layer, N, back, built, gradients, inputs, of_parameters, run
 from minidl_core.testing.result import CheckFailed, Skipped, fails_unless
 from minidl_core.testing.subject import sample
@@ -111,28 +112,49 @@ def backward_before_forward_is_refused(subject: Layer) -> None:
 
 
 def it_is_saved_and_loaded_as_it_is(subject: Layer) -> None:
-    """Its spec and its tensors, through the bytes of a model file, give the same outputs bit for bit, after training
-    too.
+    """Its spec and its tensors, those that it has learned beside its parameters too, through the bytes of a model file,
+    give the same outputs bit for bit, after training too.
     """
     subject.require_registered()
     layer = built(subject)
     gradients(layer, inputs(subject, layer, N, seed=30))
     layer.eval()
-    tensors = {name: parameter.value.contiguous() for name, parameter in layer.named_parameters().items()}
-    stored = safetensors.torch.load(safetensors.torch.save(tensors))
     loaded = subject.from_spec(str(layer)).initialize([1], dtype=torch.float64).eval()
+    tensors = {name: parameter.value.contiguous() for name, parameter in layer.named_parameters().items()}
     fails_unless(
-        stored.keys() == loaded.named_parameters().keys(),
-        f"its tensors are {sorted(stored)}, those of its spec '{layer}' {sorted(loaded.named_parameters())}",
+        tensors.keys() == loaded.named_parameters().keys(),
+        f"its tensors are {sorted(tensors)}, those of its spec '{layer}' {sorted(loaded.named_parameters())}",
     )
+    learned, new = _buffers(layer), _buffers(loaded)
+    for name in sorted(new):
+        fails_unless(name in learned, f"it has lost its tensor '{name}'")
+        found, expected = list(learned[name].shape), list(new[name].shape)
+        fails_unless(found == expected, f"its tensor '{name}' is {found} and was {expected} when it was built")
+    # What it did not have when it was built is in no file.
+    tensors.update({name: learned[name].contiguous() for name in new})
+    stored = safetensors.torch.load(safetensors.torch.save(tensors))
     for name, parameter in loaded.named_parameters().items():
         parameter.value.copy_(stored[name])
+    for place, within in loaded.layers_within().items():
+        for name in buffers_of(within):
+            setattr(within, name, stored[f"{place}.{name}"])
     x = inputs(subject, layer, N)
     require_identical("the output, saved and loaded,", run(loaded, x), run(layer, x))
 
 
+def _buffers(layer: Module) -> dict[str, torch.Tensor]:
+    """All that layers learn beside their parameters, by place and name."""
+    return {
+        f"{place}.{name}": buffer
+        for place, within in layer.layers_within().items()
+        for name, buffer in buffers_of(within).items()
+    }
+
+
 def in_evaluation_nothing_is_drawn_and_rows_are_independent(subject: Layer) -> None:
-    """After `eval()` outputs are the same each time, and the gradient is that of what is given."""
+    """After `eval()` outputs are the same each time, and the gradient is that of what is given. Rows may depend on each
+    other where a layer says so, but on no order.
+    """
     layer = built(subject)
     fails_unless(layer.eval() is layer, "eval() gives something else than the layer itself")
     modes = {within.training for within in layer.layers_within().values()}
@@ -143,7 +165,7 @@ def in_evaluation_nothing_is_drawn_and_rows_are_independent(subject: Layer) -> N
     require_identical("the output in evaluation, the second time,", layer.forward(x), first)
     require_rows_independent(subject, training=False)
     dx, _, dy = gradients(layer, x)
-    require_derivative("the gradient of the input in evaluation", dx, lambda at: run(layer, at) * dy, x)
+    require_input_derivative(subject, "the gradient of the input in evaluation", layer, x, dx, dy)
 
 
 def training_goes_on_after_evaluation(subject: Layer) -> None:

@@ -48,8 +48,18 @@ def example_shape(subject: Layer, layer: Module) -> tuple[int, ...]:
 
 
 def inputs(subject: Layer, layer: Module, *leading: int, scale: float = 1.0, seed: int = 2) -> Tensor:
-    """Inputs `[*leading, *shape of an example]`."""
-    return scale * sample(*leading, *example_shape(subject, layer), seed=seed)
+    """Inputs `[*leading, *shape of an example]`; of whole numbers where the layer takes no others."""
+    shape = (*leading, *example_shape(subject, layer))
+    whole = subject.conformance.whole_inputs
+    if whole is not None:
+        return torch.randint(whole, shape, generator=torch.Generator().manual_seed(seed)).double()
+    return scale * sample(*shape, seed=seed)
+
+
+def rows_depend(subject: Layer, layer: Module) -> bool:
+    """Whether the layer says that in its present mode a row's output depends on the other rows."""
+    says = subject.conformance.rows_depend
+    return says is not None and says(layer, layer.training)
 
 
 def run(layer: Module, x: Tensor) -> Tensor:
