@@ -222,11 +222,68 @@ class Drawn(Module):
 )
 
 
-@pytest.mark.parametrize("name", ["leaky", "drawn"])
-def test_what_a_file_does_not_keep_is_found(plugin: Plugin, name: str) -> None:
+def test_what_a_file_does_not_keep_is_found(plugin: Plugin) -> None:
     plugin("lossy", LOSES_AN_ARGUMENT)
-    failed = {result.check for result in check_component("layer", name) if not result.ok}
+    failed = {result.check for result in check_component("layer", "leaky") if not result.ok}
     assert failed >= {"it is saved and loaded as it is", "built from its spec it does the same"}
+
+
+def test_what_a_spec_does_not_say_is_found_where_a_file_has_it(plugin: Plugin) -> None:
+    plugin("lossy", LOSES_AN_ARGUMENT)
+    failed = {result.check for result in check_component("layer", "drawn") if not result.ok}
+    assert "built from its spec it does the same" in failed
+    assert "it is saved and loaded as it is" not in failed
+
+
+LEARNS_A_MEAN = (
+    HOOK
+    + """
+    registry.layer("centred", f"{__name__}:Centred", summary="x less a mean")
+
+import torch
+
+from minidl_core.nn import Module
+from minidl_core.spec import Conformance
+
+class Centred(Module):
+    \"\"\"x minus the mean of the batch; in evaluation the running one.\"\"\"
+
+    conformance = Conformance(rows_depend=lambda self, training: training)
+
+    def __init__(self) -> None:
+        self.mean = torch.zeros(3)
+
+    def forward(self, x):
+        if not self.training:
+            return x - self.mean.to(x).unsqueeze(-2)
+        mean = x.mean(-2)
+        if x.shape[-2]:
+            self.mean = 0.9 * self.mean.to(x) + 0.1 * mean
+        return x - mean.unsqueeze(-2)
+
+    def backward(self, dy):
+        return dy - dy.mean(-2, keepdim=True) if self.training else dy
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("instead", "message"),
+    [
+        ("self.mean = torch.zeros(3)", ""),
+        ("self.kept = (torch.zeros(3),)", "the output, saved and loaded, is not the same"),
+        ("self.mean = torch.zeros(1)", "its tensor '.mean' is [3] and was [1] when it was built"),
+    ],
+)
+def test_what_is_learned_beside_parameters_is_to_be_in_the_file(plugin: Plugin, instead: str, message: str) -> None:
+    code = LEARNS_A_MEAN.replace("self.mean = torch.zeros(3)", instead)
+    if "kept" in instead:  # a tensor that no one finds
+        code = code.replace("self.mean =", "self.kept =").replace("self.mean.to", "self.kept[0].to")
+        code = code.replace("+ 0.1 * mean", "+ 0.1 * mean,")
+    plugin("learning", code)
+    [saved_and_loaded] = [one for one in checks_of("layer", "centred") if one.name == "it is saved and loaded as it is"]
+    result = saved_and_loaded.run()
+    assert (result.outcome, result.detail) == ("failed" if message else "passed", message)
 
 
 def test_a_spec_that_builds_something_else_is_found(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:

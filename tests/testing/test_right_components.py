@@ -132,6 +132,44 @@ class Conv1x1(Module):
         return torch.einsum("...ndhw,...cd->...nchw", dy, self.weight.value)
 
 
+class Centred(Module):
+    """x less the mean of the batch, in evaluation less the running one, which is learned beside parameters."""
+
+    conformance = Conformance(rows_depend=lambda self, training: training)
+
+    def __init__(self) -> None:
+        self.mean = torch.zeros(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x - self.mean.to(x).unsqueeze(-2)
+        mean = x.mean(-2)
+        if x.shape[-2]:
+            self.mean = 0.9 * self.mean.to(x) + 0.1 * mean
+        return x - mean.unsqueeze(-2)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy - dy.mean(-2, keepdim=True) if self.training else dy
+
+
+class Chosen(Module):
+    """The number of a table that each whole number is the index of."""
+
+    conformance = Conformance(whole_inputs=4)
+    is_row: Tensor = saved()
+
+    def __init__(self) -> None:
+        self.table = Parameter((4,), Normal(), 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.is_row = (x.unsqueeze(-1) == torch.arange(4, device=x.device)).to(x)
+        return (self.is_row * self.table.value[..., None, None, :]).sum(-1)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        self.table.grad = (self.is_row * dy.unsqueeze(-1)).sum((-3, -2))
+        return torch.zeros_like(dy)
+
+
 class Quantile(ElementwiseLoss):
     """q e where e = t - y > 0, else (q - 1) e."""
 
@@ -226,7 +264,10 @@ class Lion(Optimizer):
         m.mul_(self.betas[1]).add_(g, alpha=1 - self.betas[1])
 
 
-RIGHT = [Dropout, PReLU, Softmax, Residual, Exp, Halve, Conv1x1, Quantile, OneNumber, TwoHalves, Rates, Lion]
+RIGHT = [
+    *(Dropout, PReLU, Softmax, Residual, Exp, Halve, Conv1x1, Centred, Chosen),
+    *(Quantile, OneNumber, TwoHalves, Rates, Lion),
+]
 
 
 @pytest.mark.parametrize("component", RIGHT, ids=lambda component: component.__name__)
