@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from minidl_core.errors import RequestError
@@ -16,8 +15,8 @@ from minidl_core.spec.component import Component
 class Optimizer(Component):
     """Updates flat values `w` from flat gradients `g`, both `[*rounds, P]`.
 
-    What it remembers is `steps`, how many it has taken, and named tensors in `state`, each as large as `w`: all
-    that must be saved to go on later.
+    What it remembers is `steps`, how many it has taken, and named tensors in `state`, each as large as `w`, or
+    `[*rounds, 1]` where it is one number a round: all that must be saved to go on later.
     """
 
     kind: ClassVar[str] = "optimizer"
@@ -33,17 +32,21 @@ class Optimizer(Component):
         """
         return None
 
-    def remembered(self, name: str, parameters: FlatParameters, initial: float = 0.0) -> Tensor:
-        """A tensor of the state, as large as the values; made at its first use.
+    def remembered(
+        self, name: str, parameters: FlatParameters, initial: float | Tensor = 0.0, size: int | None = None
+    ) -> Tensor:
+        """A tensor of the state, as large as the values, or `[*rounds, size]`; made at its first use.
 
         Raises RequestError where it was made for a model of another size.
         """
+        values = parameters.values
+        shape = values.shape if size is None else (*values.shape[:-1], size)
         if name not in self.state:
-            self.state[name] = torch.full_like(parameters.values, initial)
-        if self.state[name].shape != parameters.values.shape:
+            self.state[name] = values.new_zeros(shape).add_(initial)
+        if self.state[name].shape != shape:
             raise RequestError(
-                f"{self} has learned {list(self.state[name].shape)} parameters and is given "
-                f"{list(parameters.values.shape)}; take a new optimizer for another model"
+                f"{self} has learned {list(self.state[name].shape)} parameters and is given {list(values.shape)}; "
+                "take a new optimizer for another model"
             )
         return self.state[name]
 

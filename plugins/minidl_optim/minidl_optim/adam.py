@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
-from minidl_core.optim import Optimizer
 from minidl_core.spec import Conformance
+from minidl_optim.descent import DECAYS, Descent, gradient_in_closed_form
 
 
-class Adam(Optimizer):
+class Adam(Descent):
     """m = β₁ m + (1 - β₁) g,   v = β₂ v + (1 - β₂) g²,   w -= lr m̂ / (√v̂ + eps).
 
     m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) at step t (from 1): both means begin at 0, and this takes their bias away.
+    With amsgrad the largest v so far is in the place of v, so that no rate grows. g is that of the loss with λ w added.
 
     Equals `torch.optim.Adam`. eps stands outside the root, and beside v̂.
 
@@ -19,25 +22,50 @@ class Adam(Optimizer):
         lr: the learning rate, greater than 0.
         betas: β₁ and β₂, how much of each mean is kept; each 0 or greater and less than 1.
         eps: keeps the divisor from 0, greater than 0.
+        weight_decay: λ, 0 or greater.
+        amsgrad: whether the largest v counts.
+        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        maximize: go up and not down.
 
-    Source: Kingma and Ba 2015, ICLR (arXiv 1412.6980), algorithm 1.
+    Source: Kingma and Ba 2015, ICLR (arXiv 1412.6980), algorithm 1; amsgrad: Reddi, Kale and Kumar 2018, ICLR
+    (arXiv 1904.09237), algorithm 2, without its correction of the bias.
     """
 
-    conformance = Conformance(first_step=lambda self, w, g: w - self.lr * g / (g.abs() + self.eps))
+    conformance = Conformance(
+        examples=DECAYS,
+        first_step=lambda self, w, g: w - self.lr * _direction(self, gradient_in_closed_form(self, w, g)),
+    )
 
-    def __init__(self, lr: float = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> None:
-        require("lr", lr, lr > 0, "greater than 0")
+    def __init__(
+        self,
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        decay_biases: bool = True,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(lr, weight_decay, decay_biases, maximize)
         require("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers, each 0 or greater and less than 1")
         require("eps", eps, eps > 0, "greater than 0")
-        self.lr, self.betas, self.eps = lr, betas, eps
+        self.betas, self.eps, self.amsgrad = betas, eps, amsgrad
 
     def step(self, parameters: FlatParameters) -> None:
+        self.descend(parameters, self.decayed_gradient(parameters))
+
+    def descend(self, parameters: FlatParameters, g: Tensor) -> None:
         self.steps += 1
-        g = parameters.grads
         beta1, beta2 = self.betas
         m = self.remembered("mean", parameters)
         v = self.remembered("mean_square", parameters)
-        m.mul_(beta1).add_(g, alpha=1 - beta1)
+        m.lerp_(g, 1 - beta1)
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        root = (v / (1 - beta2**self.steps)).sqrt()  # √v̂
-        parameters.values -= m / (root + self.eps) * (self.lr / (1 - beta1**self.steps))
+        if self.amsgrad:
+            v = self.remembered("largest_mean_square", parameters).clamp_min_(v)
+        root = v.sqrt() / (1 - beta2**self.steps) ** 0.5  # √v̂
+        parameters.values -= self.lr / (1 - beta1**self.steps) * (m / (root + self.eps))
+
+
+def _direction(self: Adam, g: Tensor) -> Tensor:
+    return g / (g.abs() + self.eps)
