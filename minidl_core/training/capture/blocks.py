@@ -47,7 +47,7 @@ def grouped(operations: Sequence[Operation], threads: int) -> list[Group]:
 
     for operation in operations:
         length = _length(operation)
-        if length >= 2 * BLOCK * threads:
+        if worth_blocks(operation, threads):
             if run and length != _length(run[0]):
                 close()
             run.append(operation)
@@ -57,6 +57,11 @@ def grouped(operations: Sequence[Operation], threads: int) -> list[Group]:
             groups.append(Group((operation,)))
     close()
     return groups
+
+
+def worth_blocks(operation: Operation, threads: int) -> bool:
+    """Whether it treats numbers one by one, and so many that to read and write them counts for more than a call."""
+    return _length(operation) >= 2 * BLOCK * threads
 
 
 def _is_independent(operation: Operation, others: Sequence[Operation]) -> bool:

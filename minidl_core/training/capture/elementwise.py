@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -48,6 +49,9 @@ UFUNCS: dict[str, np.ufunc] = {
 SCALED = {"add": "alpha", "sub": "alpha", "addcmul": "value", "addcdiv": "value"}
 """Functions that torch has in one, a scaled sum, and the name of the scale."""
 
+OF_TORCH_ALONE = {"lerp": 3, "sign": 1, "where": 3}
+"""What NumPy has not, or not with an output or for every number, and how many inputs it takes."""
+
 COMPARISONS = {"eq", "ge", "gt", "le", "lt", "ne"}
 
 _SAME = {
@@ -70,12 +74,19 @@ class Elementwise(NamedTuple):
 
 def elementwise(operation: Operation) -> Elementwise | None:
     """An operation as one that treats each number by itself, where it is one of those above; else None."""
-    name, inputs, keywords = _plain_name(operation.name), operation.args, dict(operation.kwargs)
+    name, keywords = _plain_name(operation.name), dict(operation.kwargs)
     written = operation.writes
-    if len(written) != 1 or (operation.changes and written[0] is not inputs[0]):
+    if len(written) != 1 or (operation.changes and written[0] is not operation.args[0]):
         return None
-    if name in SCALED and keywords.keys() == {SCALED[name]} and all(isinstance(one, Value) for one in inputs):
-        return Elementwise(name, tuple(inputs), written[0], keywords)
+    inputs: tuple[Any, ...] = tuple(_as_number(one, written[0]) for one in operation.args)
+    is_scaled = name in SCALED and (keywords.keys() == {SCALED[name]} or (not keywords and name not in UFUNCS))
+    if is_scaled and all(isinstance(one, Value) for one in inputs):
+        return Elementwise(name, inputs, written[0], keywords)
+    if name == "lerp" and len(inputs) == 3 and not keywords and not isinstance(inputs[2], Value):
+        # As a number torch takes the weight sooner than as a tensor.
+        return Elementwise(name, inputs[:2], written[0], {"weight": inputs[2]})
+    if name == "clamp" and len(inputs) == 3 and not keywords and not any(isinstance(one, Value) for one in inputs[1:]):
+        return Elementwise(name, inputs[:1], written[0], {"min": inputs[1], "max": inputs[2]})
     if name == "clamp" or name in ("clamp_min", "clamp_max"):
         bounds = dict(zip(("min", "max") if name != "clamp_max" else ("max",), inputs[1:], strict=False)) | keywords
         given = {key: bound for key, bound in bounds.items() if bound is not None}
@@ -90,7 +101,8 @@ def elementwise(operation: Operation) -> Elementwise | None:
     if name == "pow" and inputs[1:] == (2,):
         name, inputs = "square", inputs[:1]
     ufunc = UFUNCS.get(name)
-    if ufunc is None or len(inputs) != ufunc.nin or not all(_is_number_or_value(one) for one in inputs):
+    count = OF_TORCH_ALONE.get(name) if ufunc is None else ufunc.nin
+    if count != len(inputs) or not all(_is_number_or_value(one) for one in inputs):
         return None
     return Elementwise(name, tuple(inputs), written[0])
 
@@ -101,6 +113,13 @@ def _plain_name(name: str) -> str:
         name = name[3:-2]
     name = name.strip("_")
     return _SAME.get(name, name)
+
+
+def _as_number(one: Any, output: Value) -> Any:
+    """A tensor of one number for all of a larger one as what it is; where its type would count for more, as it was."""
+    if not isinstance(one, Value) or not one.shape or one.size != 1 or output.size == 1:
+        return one
+    return replace(one, shape=(), stride=()) if one.dtype == output.dtype and one.ndim <= output.ndim else one
 
 
 def _is_number_or_value(one: Any) -> bool:

@@ -38,7 +38,7 @@ EXTREMES = ("maximum", "minimum")
 def takes_elementwise(form: Elementwise, threads: int) -> bool:
     """Whether NumPy computes it with the same types as torch, and at least as fast."""
     values = [one for one in form.inputs if isinstance(one, Value)]
-    if form.keywords or any(value.shape not in ((), form.output.shape) for value in values):
+    if form.name not in UFUNCS or form.keywords or any(value.shape not in ((), form.output.shape) for value in values):
         return False  # NumPy would take memory to broadcast, and time
     if form.name in EXTREMES and len(values) == 1 and form.output.size >= FEW_NUMBERS:
         return False

@@ -26,6 +26,7 @@ from minidl_core.training.capture.numpy_calls import (
     takes_product,
 )
 from minidl_core.training.capture.operations import Call, Operation, Value, replaced
+from minidl_core.training.capture.passes import with_fewer_passes
 from minidl_core.training.capture.simplify import constants, with_factors_joined, with_results_in_place, without_dead
 from minidl_core.training.capture.torch_calls import elementwise_call, torch_calls
 
@@ -56,7 +57,7 @@ class Program:
         _make(once)
         always = with_bias_in_product(always, threads, self._in_numpy)
         if self._in_numpy:
-            always = by_columns(always, wanted, threads)
+            always = with_fewer_passes(by_columns(always, wanted, threads), threads)
         groups = grouped(always, threads) if self._in_numpy else [Group((operation,)) for operation in always]
         self._scratch: Scratch = {}
         self._layout = Layout(groups, wanted, device)

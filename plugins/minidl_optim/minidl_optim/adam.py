@@ -63,8 +63,9 @@ class Adam(Descent):
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
         if self.amsgrad:
             v = self.remembered("largest_mean_square", parameters).clamp_min_(v)
-        root = v.sqrt() / (1 - beta2**self.steps) ** 0.5  # √v̂
-        parameters.values -= self.lr / (1 - beta1**self.steps) * (m / (root + self.eps))
+        unbias = (1 - beta2**self.steps) ** 0.5  # √v̂ = √v / unbias, here on numbers and not on each weight
+        lr = self.lr * unbias / (1 - beta1**self.steps)
+        parameters.values -= lr * (m / (v.sqrt() + self.eps * unbias))
 
 
 def _direction(self: Adam, g: Tensor) -> Tensor:

@@ -61,8 +61,8 @@ class LAMB(Descent):
         v = self.remembered("mean_square", parameters)
         m.lerp_(g, 1 - beta1)
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        root = v.sqrt() / (1 - beta2**self.steps) ** 0.5  # √v̂
-        change = m / (1 - beta1**self.steps) / (root + self.eps)
+        unbias = (1 - beta2**self.steps) ** 0.5  # √v̂ = √v / unbias, here on numbers and not on each weight
+        change = unbias / (1 - beta1**self.steps) * (m / (v.sqrt() + self.eps * unbias))
         if self.weight_decay:
             change = change + self.decay(parameters) * parameters.values
         for w, u in zip(by_parameter(parameters, parameters.values), by_parameter(parameters, change), strict=True):

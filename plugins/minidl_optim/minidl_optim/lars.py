@@ -56,10 +56,10 @@ class LARS(Descent):
     def step(self, parameters: FlatParameters) -> None:
         self.steps += 1
         g = self.gradient(parameters)
-        decayed = self.decay(parameters) * parameters.values  # λ w
+        decay = self.decay(parameters) * parameters.values  # λ w
         velocity = self.remembered("velocity", parameters)
         velocity *= self.momentum
-        flat = parameters.values, g, decayed, velocity
+        flat = parameters.values, g, decay, velocity
         for w, grad, pull, v in zip(*(by_parameter(parameters, one) for one in flat), strict=True):
             trust = ratio(self.trust_coefficient * norm(w), norm(grad) + norm(pull))
             v.add_(self.lr * trust * (grad + pull))

@@ -25,9 +25,9 @@ def _first_step(self: NAdam, w: Tensor, g: Tensor) -> Tensor:
 class NAdam(Descent):
     """m = β₁ m + (1 - β₁) g,   v = β₂ v + (1 - β₂) g²,   w -= lr m̂ / (√v̂ + eps).
 
-    Adam that looks one step of its momentum ahead: m̂ = g (1 - μₜ) / (1 - Πₜ) + m μₜ₊₁ / (1 - Πₜ₊₁). The momentum grows: μₜ = β₁ (1 - ½ 0.96^(t ψ)) at step t (from 1),
-    and Πₜ = μ₁ μ₂ ... μₜ takes the bias away; v̂ = v / (1 - β₂ᵗ). g is that of the loss with λ w added, or with
-    decoupled_weight_decay w -= lr λ w comes first.
+    Adam that looks one step of its momentum ahead: m̂ = g (1 - μₜ) / (1 - Πₜ) + m μₜ₊₁ / (1 - Πₜ₊₁). The momentum
+    grows, μₜ = β₁ (1 - ½ 0.96^(t ψ)) at step t (from 1), and Πₜ = μ₁ μ₂ ... μₜ takes the bias away; v̂ = v / (1 - β₂ᵗ).
+    g is that of the loss with λ w added, or with decoupled_weight_decay w -= lr λ w comes first.
 
     Equals `torch.optim.NAdam`.
 
@@ -79,7 +79,7 @@ class NAdam(Descent):
             beta1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay)) for t in (self.steps, self.steps + 1)
         )
         product *= momentum
-        of_g = self.lr * (1 - momentum) / (1 - product)
-        of_m = self.lr * next_momentum / (1 - product * next_momentum)
-        root = v.sqrt() / (1 - beta2**self.steps) ** 0.5  # √v̂
-        parameters.values -= (of_g * g + of_m * m) / (root + self.eps)
+        unbias = (1 - beta2**self.steps) ** 0.5  # √v̂ = √v / unbias, here on numbers and not on each weight
+        of_g = self.lr * unbias * (1 - momentum) / (1 - product)
+        of_m = self.lr * unbias * next_momentum / (1 - product * next_momentum)
+        parameters.values -= (of_g * g + of_m * m) / (v.sqrt() + self.eps * unbias)

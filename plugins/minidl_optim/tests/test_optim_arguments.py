@@ -22,6 +22,15 @@ BAD = {
     "eps": [0, -1e-8],
     "betas": [0.9, [0.9], [0.9, 0.99, 0.999], [1, 0.999], [0.9, 1], [-0.1, 0.9], [0.9, -0.1], [True, 0.9], "ab"],
     "weight_decay": [-0.01, None],
+    "dampening": [-0.1, 1, True],
+    "rho": [-0.1, 1],
+    "lr_decay": [-0.1],
+    "initial_accumulator_value": [-0.1],
+    "momentum_decay": [-0.1],
+    "trust_coefficient": [0, -1],
+    "etas": [0.5, [0.5], [0, 1.2], [0.5, 1], [1, 1.2], [0.5, 1.2, 2]],
+    "step_sizes": [1, [1], [0, 1], [2, 1], [-1, 1]],
+    **{flag: [1, 0, None] for flag in ("amsgrad", "centered", "decay_biases", "decoupled_weight_decay", "maximize")},
 }
 NAMES = [one.name for one in registry().components("optimizer", "minidl-optim")]
 
@@ -63,7 +72,7 @@ def test_numbers_that_are_not_finite_are_refused(name, value):
         if isinstance(default, bool):
             continue
         with pytest.raises(ArgumentError) as caught:
-            optimizer_class(name)(**{argument: (0.9, value) if argument == "betas" else value})
+            optimizer_class(name)(**{argument: (0.9, value) if isinstance(default, tuple) else value})
         assert caught.value.argument == argument
 
 
