@@ -5,7 +5,7 @@ PLUGINS := plugins/minidl_extra_layers plugins/minidl_extra_losses plugins/minid
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml) constraints.txt
 
-.PHONY: demo test check docs compare bench clean
+.PHONY: demo test check docs compare judge bench clean
 
 demo: .venv/installed  ## train the report's network and print its table
 	$(BIN)/python examples/report.py --seed $(SEED)
@@ -25,6 +25,9 @@ docs: .venv/installed-dev  ## write anew the parts of the documentation that com
 compare: .venv/installed-dev  ## the tables of examples/data beside scikit-learn's MLP, on the same splits
 	$(BIN)/python benchmarks/against_sklearn.py
 
+judge: .venv/installed-dev  ## every component on PyTorch's own inputs, and the conformance kit's count: docs/pytorch.md, docs/conformance.md
+	$(BIN)/python -m against_pytorch
+
 bench: .venv/installed-bench  ## how fast minidl trains beside its peers: benchmarks/README.md and charts, in half an hour
 	$(BIN)/python -m benchmarks
 
@@ -40,6 +43,9 @@ clean:
 	$(INSTALL) --editable '.[dev]'
 	touch $@
 
-.venv/installed-bench: .venv/installed
+.venv/installed-judge: .venv/installed-dev  ## every component on PyTorch's own inputs, and the conformance kit's count: docs/pytorch.md, docs/conformance.md
+	$(BIN)/python -m against_pytorch
+
+bench: .venv/installed
 	$(INSTALL) --editable '.[bench]'
 	touch $@
