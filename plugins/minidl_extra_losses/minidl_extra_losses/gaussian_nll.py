@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from minidl_core.errors import require
+from minidl_core.losses import Prediction
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
 from minidl_extra_losses.value_loss import ValueLoss
@@ -52,6 +53,11 @@ class GaussianNLL(ValueLoss):
     def predicted(self, output: Tensor) -> Tensor:
         """The mean of each target."""
         return output[..., 0::2]
+
+    def predictions(self, output: Tensor) -> list[Prediction]:
+        """The mean, and the standard deviation as `std`."""
+        std = (output[..., 1::2].clamp(min=math.log(self.eps)) / 2).exp()
+        return [Prediction("", self.predicted(output)), Prediction("std", std, is_distance=True)]
 
     def value(self, y: Tensor, t: Tensor) -> Tensor:
         mean, log_variance = y[..., 0::2], y[..., 1::2]  # [*, N, T]

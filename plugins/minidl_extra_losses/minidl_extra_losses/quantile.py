@@ -8,6 +8,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from minidl_core.errors import require
+from minidl_core.losses import Prediction
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
 from minidl_extra_losses.value_loss import ValueLoss
@@ -49,8 +50,16 @@ class Quantile(ValueLoss):
 
     def predicted(self, output: Tensor) -> Tensor:
         """The quantile nearest to 0.5 of each target, the median where it is among them."""
-        count = len(self.quantiles)
-        return output[..., min(range(count), key=lambda k: abs(self.quantiles[k] - 0.5)) :: count]
+        return output[..., self._nearest_to_the_median() :: len(self.quantiles)]
+
+    def predictions(self, output: Tensor) -> list[Prediction]:
+        """What is predicted, and each other quantile by its name, such as `q0.1`."""
+        others = [k for k in range(len(self.quantiles)) if k != self._nearest_to_the_median()]
+        named = [Prediction(f"q{self.quantiles[k]:g}", output[..., k :: len(self.quantiles)]) for k in others]
+        return [Prediction("", self.predicted(output)), *named]
+
+    def _nearest_to_the_median(self) -> int:
+        return min(range(len(self.quantiles)), key=lambda k: abs(self.quantiles[k] - 0.5))
 
     def value(self, y: Tensor, t: Tensor) -> Tensor:
         count = len(self.quantiles)

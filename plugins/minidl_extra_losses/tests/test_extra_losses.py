@@ -191,7 +191,7 @@ def test_every_loss_of_this_distribution_is_tested_here_and_in_a_file_of_its_own
 
 
 @every_case
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     rounds=st.sampled_from([(), (1,), (3,), (1, 2)]),
     n=st.integers(1, 6),
@@ -218,7 +218,7 @@ def test_every_round_has_the_loss_and_the_gradient_that_pytorch_has_for_it_alone
 
 
 @every_case
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     rounds=st.sampled_from([(), (2,), (1, 2)]),
     times=st.lists(st.integers(0, 3), min_size=1, max_size=6).filter(any),

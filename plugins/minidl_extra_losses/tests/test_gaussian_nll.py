@@ -50,3 +50,9 @@ def test_log_variances_of_ten_thousand_are_finite(dtype):
     loss = GaussianNLL()
     assert loss.forward(output, torch.ones(9, 1, dtype=dtype)).isfinite()
     assert loss.backward().isfinite().all()
+
+
+def test_the_standard_deviation_is_said_and_never_below_that_of_eps():
+    mean, std = GaussianNLL(eps=0.25).predictions(torch.tensor([[7.0, math.log(9), -1.0, -50.0]]))
+    assert (mean.name, std.name, mean.is_distance, std.is_distance) == ("", "std", False, True)
+    assert std.values[0].tolist() == pytest.approx([3, 0.5])
