@@ -54,6 +54,9 @@ class Loss(Component):
         """How many outputs a model needs for so many target values in a row: one each, unless a loss says otherwise."""
         return targets
 
+    def check_values(self, target: Tensor) -> None:
+        """Raise DataError for target values `[*rounds, N, T]` that have no meaning here. Asked once, before any step."""
+
     def predicted(self, output: Tensor) -> Tensor:
         """The value that outputs `[*rounds, N, F]` predict for each target, `[*rounds, N, T]`: what metrics compare."""
         return output

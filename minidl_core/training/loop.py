@@ -195,6 +195,7 @@ def _encoded(examples: Examples, model: Module, loss: Loss) -> Examples:
     """Labels as the loss compares with them, so that no step has to look at them."""
     features, target = examples.features, examples.target
     if target.is_floating_point() or target.shape != features.shape[:-1]:
+        loss.check_values(target)
         return examples
     [outputs] = model.output_shape(tuple(features.shape[-1:]))
     return replace(examples, target=loss.encode(target, outputs, features.dtype))

@@ -71,6 +71,7 @@ class TrainedModel:
         weight = None if examples.weight is None else examples.weight.to(values)
         if self.target is not None:
             target = self.target.apply(examples.target).to(values)
+            self.loss.check_values(target)
         else:
             [outputs] = self.model.output_shape(tuple(inputs.shape[-1:]))
             target = self.loss.encode(examples.target.to(values.device), outputs, values.dtype)

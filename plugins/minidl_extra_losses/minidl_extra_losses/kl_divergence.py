@@ -11,6 +11,7 @@ from minidl_core.errors import ShapeError
 from minidl_core.losses import ElementwiseLoss
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
+from minidl_extra_losses.value_loss import require_from_zero
 
 
 class KLDivergence(ElementwiseLoss):
@@ -25,8 +26,8 @@ class KLDivergence(ElementwiseLoss):
         log_target: whether targets are the logarithms of the probabilities.
 
     Shapes: outputs `[*rounds, N, F]`; targets the same, or labels `[*rounds, N]`, which are one-hot encoded. Raises
-    ShapeError for other shapes, and for labels where there is a single output. That targets and outputs are
-    probabilities is not checked; a target below 0 gives NaN.
+    ShapeError for other shapes, and for labels where there is a single output; a training raises DataError for a target
+    below 0. That the probabilities of a row sum to 1 is not checked.
 
     Source: Kullback and Leibler 1951, On information and sufficiency, Annals of Mathematical Statistics 22(1), p.
     79-86; Bishop, Pattern Recognition and Machine Learning (2006), eq. 1.113.
@@ -47,6 +48,10 @@ class KLDivergence(ElementwiseLoss):
 
     def derivative(self) -> Tensor:
         return -self.t.shape[-1] * self.t
+
+    def check_values(self, target: Tensor) -> None:
+        if not self.log_target:
+            require_from_zero(self, target, "probabilities")
 
     def encode(self, labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """One-hot targets, with log_target their logarithms, 0 and -inf."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from minidl_core.errors import require
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_losses.value_loss import ValueLoss
+from minidl_extra_losses.value_loss import ValueLoss, require_from_zero
 
 
 class PoissonNLL(ValueLoss):
@@ -32,8 +32,8 @@ class PoissonNLL(ValueLoss):
             logarithms of rates.
 
     Shapes: outputs `[*rounds, N, T]`; targets the same, counts from 0 up, which are not standardized in a training.
-    Raises ArgumentError for the eps, ShapeError for other shapes and for labels. Neither is checked: a target below 0
-    has no meaning, and a rate below -eps gives NaN.
+    Raises ArgumentError for the eps, ShapeError for other shapes and for labels; a training raises DataError for a
+    target below 0. A rate below -eps gives NaN.
 
     Source: McCullagh and Nelder, Generalized Linear Models (1989), chapter 6.
     """
@@ -51,6 +51,9 @@ class PoissonNLL(ValueLoss):
     def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-8) -> None:
         require("eps", eps, eps > 0, "greater than 0")
         self.log_input, self.full, self.eps = log_input, full, eps
+
+    def check_values(self, target: Tensor) -> None:
+        require_from_zero(self, target, "counts")
 
     def predicted(self, output: Tensor) -> Tensor:
         """The rate of each target."""

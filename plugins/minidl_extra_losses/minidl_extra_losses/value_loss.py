@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from minidl_core.errors import ShapeError
+from minidl_core.errors import DataError, ShapeError
 from minidl_core.losses import Loss, is_labels, row_share
 from minidl_core.nn.saved import saved
 from minidl_core.spec.component import spec_name
@@ -50,6 +50,14 @@ class ValueLoss(Loss):
         raise ShapeError(
             f"{spec_name(type(self))} compares outputs with values, and not with classes; train on a column of "
             "numbers, or use cross_entropy"
+        )
+
+
+def require_from_zero(loss: Loss, target: Tensor, what: str) -> None:
+    """Raise DataError for targets of which one is below 0."""
+    if target.numel() and (least := float(target.min())) < 0:
+        raise DataError(
+            f"the loss {loss} is of {what}, 0 or greater, and a target is {least:g}; correct its row, or take mse"
         )
 
 

@@ -7,7 +7,7 @@ import torch
 
 from minidl_core import load_model, save_model, train
 from minidl_core.data import Table, numeric
-from minidl_core.errors import ShapeError
+from minidl_core.errors import DataError, ShapeError
 
 CLASSIFICATIONS = [
     ("cross_entropy", "_"),
@@ -59,3 +59,12 @@ def test_one_wild_value_moves_the_other_predictions_less_than_with_mse(loss):
 def test_a_model_with_one_output_is_refused_before_it_trains(loss):
     with pytest.raises(ShapeError, match="binary_cross_entropy"):
         train("linear(_,1)", "moons(n=20)", loss=loss)
+
+
+@pytest.mark.parametrize(("loss", "what"), [("poisson_nll", "counts"), ("kl_divergence", "probabilities")])
+def test_targets_below_zero_are_refused_before_the_training_where_they_mean_nothing(loss, what):
+    target = torch.tensor([[0.5], [0.25], [-0.75], [0.5]], dtype=torch.float64)
+    table = Table(torch.rand(4, 1, dtype=torch.float64), target, numeric("x"), ("y",), None)
+    with pytest.raises(DataError, match=f"the loss {loss} is of {what}, 0 or greater, and a target is -0.75"):
+        train("linear(_,_)", table, loss=loss, epochs=1, test_fraction=0)
+    assert train("linear(_,_)", table, loss="gaussian_nll", epochs=1, test_fraction=0).epochs == 1
