@@ -55,7 +55,7 @@ class Loss(Component):
         return targets
 
     def check_values(self, target: Tensor) -> None:
-        """Raise DataError for target values `[*rounds, N, T]` that have no meaning here. Asked once, before any step."""
+        """Raise DataError for target values `[*rounds, N, T]` that mean nothing here. Asked once, before the steps."""
 
     def predicted(self, output: Tensor) -> Tensor:
         """The value that outputs `[*rounds, N, F]` predict for each target, `[*rounds, N, T]`: what metrics compare."""
