@@ -89,6 +89,11 @@ class Phase:
         for attribute in self._results if self._is_replayed else []:
             attribute.place[attribute.name] = attribute.tensor.clone()
 
+    def explain(self) -> None:
+        """Run plainly what a replay has failed at: a component says in its own words what it does not take."""
+        if self._is_replayed:
+            self.work()
+
     @property
     def stage(self) -> list[Any]:
         """How far it has come: what the next run is, how many checks have failed, and what is in the way."""

@@ -86,8 +86,10 @@ class CapturedStep:
                         done += 1
                         if stop():
                             return done, True
-        except BaseException:
+        except BaseException as error:
             self.give_back()
+            if isinstance(error, RuntimeError) and self._last is not None:
+                self._last.explain()
             raise
         finally:
             self._say_obstacles()

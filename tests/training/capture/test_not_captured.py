@@ -14,6 +14,7 @@ from small_trainings import assert_same, trained
 from torch import Tensor
 
 from minidl_core.data.rounds import Examples
+from minidl_core.errors import DataError
 from minidl_core.losses import MSE
 from minidl_core.nn import FlatParameters, Linear, Module, Sequential, saved
 from minidl_core.optim import SGD
@@ -168,6 +169,41 @@ def test_a_layer_that_cannot_be_captured_runs_plainly_and_says_so(
 def test_a_frozen_number_is_found_by_the_check(caplog: pytest.LogCaptureFixture) -> None:
     trained(Hidden())
     assert "a replay is not the same as a plain run" in caplog.text
+
+
+class Choosing(Module):
+    """The row of a table for each index, which raises where there is none."""
+
+    rows: Tensor = saved()
+
+    def __init__(self, words: bool) -> None:
+        self.words = words
+
+    def forward(self, x: Tensor) -> Tensor:
+        table = x.new_ones(1, 4)
+        try:
+            self.rows = (x[..., 0] > 1e3).long().reshape(-1, 1).expand(-1, 4)
+            return x * table.gather(0, self.rows).reshape(x.shape)
+        except RuntimeError:
+            if self.words:
+                raise DataError("in a layer's own words") from None
+            raise
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_a_layer_says_in_its_own_words_what_a_replay_fails_at(words: bool, caplog: pytest.LogCaptureFixture) -> None:
+    def after_epoch(epoch: int, *_: object) -> None:
+        if epoch == 3:
+            numbers[:] = 1e6
+
+    numbers = torch.rand(24, 4, dtype=torch.float64)
+    model = Sequential(Choosing(words), Linear(4, 4)).initialize([0], dtype=torch.float64)
+    with pytest.raises(DataError if words else RuntimeError, match="own words" if words else "out of bounds"):
+        fit(model, Examples(numbers, numbers), MSE(), SGD(0.1), epochs=5, batch_size=8, seeds=[0], on_epoch=after_epoch)
+    assert caplog.messages == []
 
 
 class Forgetting(SGD):
