@@ -135,7 +135,7 @@ class Conv1x1(Module):
 class Centred(Module):
     """x less the mean of the batch, in evaluation less the running one, which is learned beside parameters."""
 
-    conformance = Conformance(rows_depend=lambda self, training: training)
+    conformance = Conformance(rows_depend=lambda _, training: training)
 
     def __init__(self) -> None:
         self.mean = torch.zeros(3)

@@ -1,4 +1,4 @@
-"""Layers that are wrong on purpose in what they say of a batch: that its rows depend, and that its numbers are whole."""
+"""Layers that are wrong on purpose in what they say of a batch: that rows depend, and that numbers are whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROWS = "rows do not depend on each other"
 NUMBER = "any number of rows is taken"
 EVALUATION = "in evaluation nothing is drawn and rows are independent"
 
-IN_TRAINING = Conformance(rows_depend=lambda self, training: training)
+IN_TRAINING = Conformance(rows_depend=lambda _, training: training)
 
 
 class SaysThatRowsDepend(Tanh):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,10 +15,11 @@ from torch import Tensor
 
 from minidl_core.data.rounds import Examples
 from minidl_core.losses import Loss
-from minidl_core.nn import Linear, Module, Sequential, Sigmoid
+from minidl_core.nn import Linear, Module, Sequential, Sigmoid, saved
 from minidl_core.optim import SGD, Optimizer
 from minidl_core.plugins import registry
 from minidl_core.spec import build_component, build_model
+from minidl_core.testing.layer_subject import example_shape
 from minidl_core.testing.subject import Subject, subjects
 from minidl_core.training import fit
 from minidl_core.training.capture import phase
@@ -72,15 +75,42 @@ def nothing_runs_plainly(caplog: pytest.LogCaptureFixture) -> Any:
     assert caplog.messages == []
 
 
+class Shaped(Module):
+    """The numbers of an example of so many axes in another shape."""
+
+    before: torch.Size = saved()
+
+    def __init__(self, shape: tuple[int, ...], axes: int = 1) -> None:
+        self.shape, self.axes = shape, axes
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.before = x.shape
+        return x.reshape(*x.shape[: x.dim() - self.axes], *self.shape)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy.reshape(self.before)
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self.shape
+
+
 @pytest.mark.usefixtures("nothing_runs_plainly")
 @pytest.mark.parametrize("rounds", [1, 3])
 @pytest.mark.parametrize("subject", of_kind("layer"))
 def test_every_layer(subject: Subject[Module], rounds: int) -> None:
     def run(capture: bool) -> tuple[Tensor, Tensor]:
-        layer = subject.build()
-        inputs = layer.input_shape() or (FEATURES,)
-        model = Sequential(Linear(FEATURES, *inputs), layer, Linear(*layer.output_shape(inputs), OUTPUTS))
-        return trained(model, examples(rounds, (OUTPUTS,)), Loss.of("mse"), SGD(0.1), rounds, capture=capture)
+        layer, data = subject.build(), examples(rounds, (OUTPUTS,))
+        inputs, whole = example_shape(subject, layer), subject.conformance.whole_inputs
+        outputs = math.prod(layer.output_shape(inputs))
+        before: list[Module] = [Linear(FEATURES, math.prod(inputs)), Shaped(inputs)]
+        if whole is not None:  # of which no layer before it is told anything
+            random = torch.Generator().manual_seed(0)
+            numbers = torch.randint(whole, (*data.features.shape[:-1], math.prod(inputs)), generator=random)
+            before, data = [Shaped(inputs)], replace(data, features=numbers.double())
+        model = Sequential(
+            *before, layer, Shaped((outputs,), len(layer.output_shape(inputs))), Linear(outputs, OUTPUTS)
+        )
+        return trained(model, data, Loss.of("mse"), SGD(0.1), rounds, capture=capture)
 
     assert_same(run(True), run(False))
 
