@@ -27,10 +27,10 @@ class Embedding(Module):
         init: what W is drawn from, `[num_embeddings, D]`.
         axes: how many axes an example has, 1 for the columns of a table; a spec fills in what it knows.
 
-    Shapes: x is `[*rounds, N, *shape]`, of any type, since the features of a table are no integers; y is
-    `[*rounds, N, *shape, D]`. Raises ArgumentError for an argument that is out of range, DataError for an x that is not
-    the index of a row. Source: Bengio, Ducharme, Vincent and Jauvin 2003, A neural probabilistic language model, JMLR
-    3, p. 1137-1155, section 2.
+    Shapes: x is `[*rounds, N, *shape]`, whole numbers of any type; y is `[*rounds, N, *shape, D]`. The columns of a table
+    must come as they are, with scaling none. Raises ArgumentError for an argument that is out of range, DataError for an
+    x that is not the index of a row. Source: Bengio, Ducharme, Vincent and Jauvin 2003, A neural probabilistic language
+    model, JMLR 3, p. 1137-1155, section 2.
     """
 
     axes_argument: ClassVar[str | None] = "axes"
@@ -97,7 +97,9 @@ class Embedding(Module):
         wrong = x[~((x == x.floor()) & (x >= 0) & (x < self.num_embeddings))]
         if not wrong.numel():
             return ShapeError(f"{self} has weights {list(self.weight.value.shape)}, got {list(x.shape)}")
-        return DataError(f"{self} takes whole numbers from 0 to {self.num_embeddings - 1}, got {wrong[0].item():g}")
+        number = wrong[0].item()
+        advice = "" if number % 1 == 0 else "; leave the columns as they are, with scaling none"
+        return DataError(f"{self} takes whole numbers from 0 to {self.num_embeddings - 1}, got {number:g}{advice}")
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(shape) != self.axes:
