@@ -27,8 +27,8 @@ class Embedding(Module):
         init: what W is drawn from, `[num_embeddings, D]`.
         axes: how many axes an example has, 1 for the columns of a table; a spec fills in what it knows.
 
-    Shapes: x is `[*rounds, N, *shape]`, whole numbers of any type; y is `[*rounds, N, *shape, D]`. Columns of a table come
-    as they are with scaling none. Raises ArgumentError for an argument that is out of range, DataError for an x
+    Shapes: x is `[*rounds, N, *shape]`, whole numbers of any type; y is `[*rounds, N, *shape, D]`. Of a table, with
+    scaling none. Raises ArgumentError for an argument that is out of range, DataError for an x
     that is not the index of a row. Source: Bengio, Ducharme, Vincent and Jauvin 2003, A neural probabilistic language
     model, JMLR 3, p. 1137-1155, section 2.
     """
