@@ -1,1 +1,1 @@
-"""Optimizers for minidl, one file each: momentum, RMSprop, Adagrad, Adam and AdamW, each equal to PyTorch's."""
+"""Optimizers for minidl, one file each: those of PyTorch, each equal to it, and Lion, LAMB and LARS."""
