@@ -79,6 +79,8 @@ def elementwise(operation: Operation) -> Elementwise | None:
     if len(written) != 1 or (operation.changes and written[0] is not operation.args[0]):
         return None
     inputs: tuple[Any, ...] = tuple(_as_number(one, written[0]) for one in operation.args)
+    if name in UFUNCS and keywords == {"alpha": 1}:
+        keywords = {}  # a plain sum, which NumPy has too
     is_scaled = name in SCALED and (keywords.keys() == {SCALED[name]} or (not keywords and name not in UFUNCS))
     if is_scaled and all(isinstance(one, Value) for one in inputs):
         return Elementwise(name, inputs, written[0], keywords)

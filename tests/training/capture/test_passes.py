@@ -182,3 +182,9 @@ def test_gives_the_same_in_fewer_passes(work: Work, dtype: torch.dtype, threads:
 def test_short_vectors_are_left_to_numpy() -> None:
     program = recorded(scaled_difference, Numbers.made(2 * BLOCK - 1, torch.float32), 1)
     assert [one.name for one in program.operations][-2:] == ["mul", "sub_"]
+
+
+def test_a_sum_of_scale_1_is_left_to_numpy_too() -> None:
+    numbers = Numbers.made(10, torch.float32)
+    program = recorded(lambda n: n.w.add_(n.x, alpha=1), numbers, 1)
+    assert [call.func for call in program.calls] == [np.add]
