@@ -84,9 +84,7 @@ def _of_module_db(name: str) -> _Found:
 
 
 def _of_common_nn(name: str) -> _Found:
-    more: Any = common_nn.get_new_module_tests  # it has no types
-    tests = [*common_nn.module_tests, *more(), *common_nn.criterion_tests]
-    for test in tests:
+    for test in _tests_of_common_nn():
         title = test.get("fullname") or "_".join(filter(None, [test["module_name"], test.get("desc")]))
         if not (test.get("module_name") == name or title.startswith((f"{name}_", f"{name} "))):
             continue
@@ -98,6 +96,12 @@ def _of_common_nn(name: str) -> _Found:
         tensors = tuple(_tensor(test, what) for what in ("input", "target") if _has(test, what))
         for mode in MODES:
             yield title, build, tensors, mode
+
+
+@functools.cache
+def _tests_of_common_nn() -> list[Mapping[str, Any]]:
+    more: Any = common_nn.get_new_module_tests  # it has no types
+    return [*common_nn.module_tests, *more(), *common_nn.criterion_tests]
 
 
 def _has(test: Mapping[str, Any], what: str) -> bool:

@@ -26,6 +26,9 @@ class LayerPair(Pair):
     layouts: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
     """PyTorch's parameters as ours have them, where they lie otherwise."""
 
+    output: Callable[[Tensor], Tensor] = Tensor.clone
+    """PyTorch's output, and the gradient of it, as ours has it."""
+
     def inputs(self) -> list[Input]:
         return module_inputs(self.theirs.__name__)
 
@@ -47,8 +50,8 @@ class LayerPair(Pair):
 
         lacking = (None,) * max(self.axes + 1 - x.dim(), 0)
         own_y = ours.forward(x.detach()[lacking])
-        own_dx = ours.backward(dy[lacking])
-        yield difference(own_y, y[lacking])
+        own_dx = ours.backward(self.output(dy[lacking]))
+        yield difference(own_y, self.output(y[lacking]))
         if x.grad is not None:
             yield difference(own_dx, x.grad[lacking])
         for name, parameter in own.items():

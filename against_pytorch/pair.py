@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from against_pytorch.inputs import Input
@@ -78,14 +79,16 @@ class Pair(ABC):
                 built[self.renamed.get(name, name)] = value.tolist() if isinstance(value, Tensor) else value
             elif name not in heeded and value != theirs[name].default:
                 raise Disagreement(f"{self.component} has no {name}={value}")
-        return ours(**built)
+        several = [one for name, kept in taken.items() if kept.kind is kept.VAR_POSITIONAL for one in built.pop(name)]
+        return ours(*several, **built)
 
 
 def difference(ours: Tensor, theirs: Tensor) -> float:
-    """The largest |ours - theirs| / max(1, |theirs|) of all numbers; NaN is as NaN, and infinity as infinity."""
+    """The largest |ours - theirs| / max(1, |theirs|) of all numbers; NaN is as NaN, and as nothing else."""
     theirs = theirs.detach().to_dense()
     if ours.shape != theirs.shape:
         raise Disagreement(f"shape {list(ours.shape)} and not {list(theirs.shape)}")
     same = (ours == theirs) | (ours.isnan() & theirs.isnan())
     apart = ((ours - theirs).abs() / theirs.abs().clamp(min=1)).masked_fill(same, 0)
+    apart = apart.nan_to_num(nan=torch.inf)
     return float(apart.max()) if apart.numel() else 0.0

@@ -41,6 +41,22 @@ def axes_of_an_example(given: Input) -> Mapping[str, Any]:
     return {"axes": max(given.tensors[0].dim() - 1, 1)}
 
 
+def flattened_axes(given: Input) -> Mapping[str, Any]:
+    """How many axes `flatten` makes one of."""
+    start, axes = given.arguments["start_dim"], given.tensors[0].dim()
+    return {"axes": -start if start < 0 else axes - start}
+
+
+def sizes_of_an_example(given: Input) -> Mapping[str, Any]:
+    """The whole shape of an example, of which PyTorch is told what one axis becomes."""
+    before = list(given.tensors[0].shape)
+    dim = given.arguments["dim"] % len(before)
+    return {
+        "sizes": [*before[1:dim], *given.arguments["unflattened_size"], *before[dim + 1 :]],
+        "axes": len(before) - 1,
+    }
+
+
 def axis_from_the_last(given: Input) -> Mapping[str, Any]:
     """The axis of `softmax`, which ours count from the last one of an input."""
     dim, axes = given.arguments["dim"], max(given.tensors[0].dim(), 1)
@@ -69,6 +85,23 @@ PAIRS: tuple[Pair, ...] = (
     LayerPair("layer_norm", nn.LayerNorm, changed=axes_of_an_example),
     LayerPair("rms_norm", nn.RMSNorm, changed=axes_of_an_example),
     LayerPair("embedding", nn.Embedding, changed=axes_of_an_example),
+    LayerPair("conv1d", nn.Conv1d, axes=2),
+    LayerPair("conv1d", nn.LazyConv1d, axes=2),
+    LayerPair("conv2d", nn.Conv2d, axes=3),
+    LayerPair("conv2d", nn.LazyConv2d, axes=3),
+    LayerPair("conv_transpose2d", nn.ConvTranspose2d, axes=3),
+    LayerPair("conv_transpose2d", nn.LazyConvTranspose2d, axes=3),
+    LayerPair("max_pool2d", nn.MaxPool2d, axes=3),
+    LayerPair("avg_pool2d", nn.AvgPool2d, axes=3),
+    LayerPair(
+        "global_avg_pool",
+        nn.AdaptiveAvgPool2d,
+        axes=3,
+        output=lambda y: y.flatten(-3),
+        elsewhere=frozenset({"output_size"}),
+    ),
+    LayerPair("flatten", nn.Flatten, axes=3, changed=flattened_axes, elsewhere=frozenset({"start_dim"})),
+    LayerPair("reshape", nn.Unflatten, changed=sizes_of_an_example, elsewhere=frozenset({"dim", "unflattened_size"})),
     LossPair("mae", nn.L1Loss, elementwise),
     LossPair("mse", nn.MSELoss, elementwise),
     LossPair("huber", nn.HuberLoss, elementwise),
@@ -97,6 +130,7 @@ PAIRS: tuple[Pair, ...] = (
 
 
 NONE = "PyTorch has no such class"
+AVERAGE = "an average around another optimizer, and PyTorch has no inputs for its own"
 WITHOUT_COUNTERPART = {
     ("layer", "sequential"): "a chain of layers, and PyTorch has no inputs for its own",
     ("layer", "residual"): NONE,
@@ -106,6 +140,8 @@ WITHOUT_COUNTERPART = {
     ("loss", "log_cosh"): NONE,
     ("loss", "focal"): NONE,
     ("loss", "quantile"): NONE,
+    ("optimizer", "ema"): AVERAGE,
+    ("optimizer", "swa"): AVERAGE,
     ("optimizer", "lamb"): NONE,
     ("optimizer", "lars"): NONE,
     ("optimizer", "lion"): NONE,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from math import inf, nan
 
 import pytest
+import torch
 from torch import Tensor
 
 from against_pytorch import page
 from against_pytorch.inputs import Input
 from against_pytorch.not_supported import NOT_SUPPORTED, NotSupported, not_supported
-from against_pytorch.pair import Disagreement, Pair
+from against_pytorch.pair import Disagreement, Pair, difference
 from against_pytorch.pairs import PAIRS, WITHOUT_COUNTERPART
 from minidl_core.errors import MinidlError
 from minidl_core.nn import ReLU
@@ -68,6 +70,24 @@ def test_a_derivative_that_is_a_little_wrong_is_noticed(monkeypatch: pytest.Monk
     monkeypatch.setattr(Registration, "load", lambda _: OffByOneInAMillion)
     with pytest.raises(Disagreement, match=r"relu and ReLU differ by \d\.\de-0[67] on"):
         relu.judge(given)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "apart"),
+    [
+        (1.5, 1.0, 0.5),
+        (150.0, 100.0, 0.5),
+        (nan, nan, 0),
+        (inf, inf, 0),
+        (1, nan, inf),
+        (nan, 1, inf),
+        (-inf, inf, inf),
+    ],
+)
+def test_a_difference_is_absolute_of_small_numbers_and_relative_of_large_ones(
+    ours: float, theirs: float, apart: float
+) -> None:
+    assert difference(torch.tensor([0.0, ours]), torch.tensor([0.0, theirs])) == apart
 
 
 def test_the_page_is_fresh_but_for_the_errors_which_differ_from_machine_to_machine() -> None:
