@@ -38,14 +38,12 @@ class Pair(ABC):
 
     component: str
     theirs: type[Any]
-    renamed: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    """PyTorch's names of arguments -> ours."""
     fixed: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     """What ours always is. PyTorch's inputs that say something else are those of another component."""
     changed: Callable[[Input], Mapping[str, Any]] = field(default=lambda _: {}, kw_only=True)
     """What ours is given in the place of PyTorch's arguments of these names, where the values are others."""
     elsewhere: frozenset[str] = field(default=frozenset(), kw_only=True)
-    """PyTorch's arguments that are no argument of ours, but heeded: they weigh rows, as ours are told at each step."""
+    """PyTorch's arguments that ours lacks and heeds all the same: they weigh rows, or `changed` is made of them."""
 
     @abstractmethod
     def inputs(self) -> list[Input]:
@@ -75,8 +73,8 @@ class Pair(ABC):
         built = {}
         heeded = SWITCHES | IMPLEMENTATIONS | self.fixed.keys() | self.elsewhere
         for name, value in {**given.arguments, **self.changed(given)}.items():
-            if self.renamed.get(name, name) in taken:
-                built[self.renamed.get(name, name)] = value.tolist() if isinstance(value, Tensor) else value
+            if name in taken:
+                built[name] = value.tolist() if isinstance(value, Tensor) else value
             elif name not in heeded and value != theirs[name].default:
                 raise Disagreement(f"{self.component} has no {name}={value}")
         several = [one for name, kept in taken.items() if kept.kind is kept.VAR_POSITIONAL for one in built.pop(name)]

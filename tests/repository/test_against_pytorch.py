@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from math import inf, nan
+from typing import Any
 
 import pytest
 import torch
@@ -15,8 +17,11 @@ from against_pytorch.not_supported import NOT_SUPPORTED, NotSupported, not_suppo
 from against_pytorch.pair import Disagreement, Pair, difference
 from against_pytorch.pairs import PAIRS, WITHOUT_COUNTERPART
 from minidl_core.errors import MinidlError
+from minidl_core.losses import MSE
 from minidl_core.nn import ReLU
-from minidl_core.registry import Registration
+from minidl_core.nn.parameter import FlatParameters
+from minidl_core.optim import SGD
+from minidl_core.spec.component import Component
 
 INPUTS = [
     pytest.param(pair, given, id=f"{pair.component}-{pair.theirs.__name__}-{given.name}")
@@ -56,20 +61,31 @@ def test_each_component_of_this_repository_has_a_counterpart_or_a_reason_why_not
     assert not judged & WITHOUT_COUNTERPART.keys()
 
 
-class OffByOneInAMillion(ReLU):
-    """It is not quite ReLU."""
-
-    def backward(self, dy: Tensor) -> Tensor:
-        return super().backward(dy) * (1 + 1e-6)
+def a_little_more(backward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda *given: backward(*given) * (1 + 1e-6)
 
 
-def test_a_derivative_that_is_a_little_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    relu = next(pair for pair in PAIRS if pair.component == "relu")
-    given = next(one for one in relu.own_inputs() if one.tensors[0].dim() == 4)
-    relu.judge(given)
-    monkeypatch.setattr(Registration, "load", lambda _: OffByOneInAMillion)
-    with pytest.raises(Disagreement, match=r"relu and ReLU differ by \d\.\de-0[67] on"):
-        relu.judge(given)
+def a_little_further(step: Callable[..., None]) -> Callable[..., None]:
+    def further(self: SGD, parameters: FlatParameters) -> None:
+        step(self, parameters)
+        parameters.values *= 1 + 1e-7
+
+    return further
+
+
+@pytest.mark.parametrize(
+    ("component", "method", "wrong"),
+    [(ReLU, "backward", a_little_more), (MSE, "backward", a_little_more), (SGD, "step", a_little_further)],
+)
+def test_what_is_a_little_wrong_is_noticed(
+    component: type[Component], method: str, wrong: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = next(pair for pair in PAIRS if pair.component == component.__name__.lower())
+    given = pair.own_inputs()[3]
+    pair.judge(given)
+    monkeypatch.setattr(component, method, wrong(getattr(component, method)))
+    with pytest.raises(Disagreement, match=rf"{pair.component} and \w+ differ by \d\.\de-0[678] on"):
+        pair.judge(given)
 
 
 @pytest.mark.parametrize(
