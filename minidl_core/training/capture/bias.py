@@ -88,7 +88,7 @@ def _join_gradients(operations: list[Operation], copy: Operation, whole: Value) 
 
 def _is_below(row: Value, matrix: Value) -> bool:
     """Whether a row lies in memory where the next row of a matrix would, in each round."""
-    if matrix.ndim < 2 or row.memory is not matrix.memory or matrix.memory.outside is None:
+    if not 1 <= row.ndim <= matrix.ndim or row.memory is not matrix.memory or matrix.memory.outside is None:
         return False
     rounds, size = matrix.ndim - 2, matrix.shape[-1]
     middle = row.shape[rounds:-1]  # a bias may have an axis for the rows that it is added to

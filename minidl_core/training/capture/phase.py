@@ -184,7 +184,7 @@ class Phase:
         set_random_state(self.device, self._generators, draws)
         self._plainly()
         plain = [_sums(tensor) for tensor in memory]
-        sizes = map(self._size, plain, sums_before)
+        sizes = _among_others(memory, list(map(self._size, plain, sums_before)))
         difference = max(map(disagreement, replayed, plain, sizes), default=0.0)
         if failure or not same(draws_after, random_state(self.device, self._generators)):
             difference = math.inf
@@ -241,6 +241,25 @@ def _sums(tensor: Tensor) -> Tensor:
     numbers = tensor.reshape(-1)
     rest = len(numbers) % AT_ONCE
     return torch.cat([numbers[: len(numbers) - rest].view(-1, AT_ONCE).sum(-1), numbers[len(numbers) - rest :]])
+
+
+def _among_others(memory: Sequence[Tensor], sizes: Sequence[Tensor]) -> list[Tensor]:
+    """What rounding is measured by, of tensors that lie in one memory, as gradients do: by the others a little too.
+
+    A gradient may be 0 but for what rounding leaves of larger numbers: that of a bias before a layer that takes the
+    mean off.
+    """
+    squares: dict[int, Tensor] = {}
+    for tensor, size in zip(memory, sizes, strict=True):
+        if tensor.is_floating_point():
+            place = tensor.untyped_storage().data_ptr()
+            squares[place] = squares.get(place, torch.zeros_like(size)) + size.square()
+    return [
+        torch.maximum(size, squares[tensor.untyped_storage().data_ptr()].sqrt() * torch.finfo(tensor.dtype).eps ** 0.25)
+        if tensor.is_floating_point()
+        else size
+        for tensor, size in zip(memory, sizes, strict=True)
+    ]
 
 
 def disagreement(replayed: Tensor, plain: Tensor, size: Tensor) -> float:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from minidl_core.data.rounds import Examples
 from minidl_core.losses import Loss
-from minidl_core.nn import Linear, Module, Sequential, Sigmoid, saved
+from minidl_core.nn import Linear, Module, Sequential, Sigmoid, Tanh, saved
 from minidl_core.optim import SGD, Optimizer
 from minidl_core.plugins import registry
 from minidl_core.spec import build_component, build_model
@@ -217,3 +217,18 @@ def test_float32_is_captured_however_little_a_step_changes(model: str, rows: int
     updates: Optimizer = build_component("optimizer", optimizer)
     history = fit(built, Examples(x, target), Loss.of("mse"), updates, epochs=8, batch_size=batch, seeds=[0])
     assert history.isfinite().all()
+
+
+class Centred(Module):
+    """y = x - mean x over the rows. dx = dy - mean dy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.mean(-2, keepdim=True)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy - dy.mean(-2, keepdim=True)
+
+
+def test_a_layer_that_takes_the_mean_of_the_rows_off_is_captured(captured):
+    step = captured(Sequential(Linear(16, 16), Centred(), Tanh(), Linear(16, 1)))
+    assert [(phase.obstacle, phase.stage[0]) for phase in step.phases()] == [(None, "settled")] * 2
