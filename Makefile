@@ -43,9 +43,6 @@ clean:
 	$(INSTALL) --editable '.[dev]'
 	touch $@
 
-.venv/installed-judge: .venv/installed-dev  ## every component on PyTorch's own inputs, and the conformance kit's count: docs/pytorch.md, docs/conformance.md
-	$(BIN)/python -m against_pytorch
-
-bench: .venv/installed
+.venv/installed-bench: .venv/installed
 	$(INSTALL) --editable '.[bench]'
 	touch $@

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "benchmarks")]
 
 import against_sklearn  # noqa: E402
+import digits  # noqa: E402
 import report  # noqa: E402
 
 
@@ -48,3 +49,10 @@ def test_real_tables_are_learned_as_well_as_by_scikit_learn(table):
     training, ours, theirs = against_sklearn.compare(table, rounds=5, seed=0)
     assert len(ours.values) == len(theirs.values) == 5
     assert ours.mean >= theirs.mean - (0.02 if training.trained.classes is None else 0.01)
+
+
+@pytest.mark.slow
+def test_the_convolutional_example_tells_digits_apart():
+    training = digits.run(digits.NETWORKS["convolutional"], digits.Options(epochs=40, rounds=5, seed=0, picture=None))
+    assert training.test is not None
+    assert training.test["accuracy"].mean >= 0.985
