@@ -67,7 +67,7 @@ class AvgPool2d(Module):
         self.ceil_mode, self.count_include_pad, self.divisor = ceil_mode, count_include_pad, divisor_override
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, C, H, W] -> [*, N, C, H', W']
-        require_maps("avg_pool2d", shape_of_examples(x, 3), "[C, H, W]")
+        require_maps(self, shape_of_examples(x, 3), "C", "H", "W")
         self.x = x
         means = self.kernel, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor
         y = torch.ops.aten.avg_pool2d(x.flatten(0, -4), *means)
@@ -98,9 +98,9 @@ class AvgPool2d(Module):
         return padded[..., p : p + size]
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        require_maps("avg_pool2d", shape, "[C, H, W]")
+        require_maps(self, shape, "C", "H", "W")
         windows = zip(shape[1:], self.kernel, self.stride, self.padding, strict=True)
-        return (shape[0], *(places(*window, ceil_mode=self.ceil_mode, of="avg_pool2d") for window in windows))
+        return (shape[0], *(places(*window, ceil_mode=self.ceil_mode) for window in windows))
 
     def operations(self, shape: tuple[int, ...]) -> int:
         """A sum for each number of each window."""

@@ -12,7 +12,6 @@ from minidl_core.errors import require
 from minidl_core.nn import Initializer, KaimingUniform, Module, Parameter
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_core.spec.component import spec_name
 from minidl_extra_layers.each_round import each_round
 from minidl_extra_layers.weight_gradient import CONVOLUTIONS, weight_gradient
 from minidl_extra_layers.windows import Sizes, per_axis, places, require_maps, shape_of_examples
@@ -97,9 +96,8 @@ class Convolution(Module):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         self.require_shape(shape)
-        name = spec_name(type(self))
         windows = zip(shape[1:], *self._geometry(), strict=True)
-        return (self.out_channels, *(places(size, k, s, p, d, of=name) for size, k, s, p, d in windows))
+        return (self.out_channels, *(places(size, k, s, p, d) for size, k, s, p, d in windows))
 
     def operations(self, shape: tuple[int, ...]) -> int:
         """A product and a sum for each weight at each place, and a sum for each bias."""
@@ -107,8 +105,7 @@ class Convolution(Module):
         return math.prod(self.output_shape(shape)) * (each + (self.bias is not None))
 
     def require_shape(self, shape: tuple[int, ...]) -> None:
-        size = ", ".join("HW" if self.axes == 2 else "L")
-        require_maps(spec_name(type(self)), shape, f"[{self.in_channels}, {size}]")
+        require_maps(self, shape, self.in_channels, *("HW" if self.axes == 2 else "L"))
 
     def _geometry(self) -> tuple[tuple[int, ...], ...]:
         return self.kernel, self.stride, self.padding, self.dilation

@@ -11,6 +11,7 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
+from minidl_extra_layers.windows import shape_of_examples
 
 
 class GlobalAvgPool(Module):
@@ -38,7 +39,7 @@ class GlobalAvgPool(Module):
         self.axes = axes
 
     def forward(self, x: Tensor) -> Tensor:
-        self.output_shape(tuple(x.shape[max(1, x.dim() - self.axes) :]))
+        self.output_shape(shape_of_examples(x, self.axes))
         self.shape = x.shape
         return x.flatten(1 - self.axes).mean(-1)
 

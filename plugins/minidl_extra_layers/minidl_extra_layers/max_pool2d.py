@@ -66,7 +66,7 @@ class MaxPool2d(Module):
         self.ceil_mode = ceil_mode
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, C, H, W] -> [*, N, C, H', W']
-        require_maps("max_pool2d", shape_of_examples(x, 3), "[C, H, W]")
+        require_maps(self, shape_of_examples(x, 3), "C", "H", "W")
         self.size = cast(tuple[int, int], tuple(x.shape[-2:]))
         windows = self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode
         # at[p] = the place in its map, row by row, where the greatest number of window p stands
@@ -79,9 +79,9 @@ class MaxPool2d(Module):
         return dx.scatter_add(-1, self.at.flatten(-2), dy.flatten(-2)).view(*dy.shape[:-2], *self.size)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        require_maps("max_pool2d", shape, "[C, H, W]")
+        require_maps(self, shape, "C", "H", "W")
         windows = zip(shape[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
-        return (shape[0], *(places(*window, ceil_mode=self.ceil_mode, of="max_pool2d") for window in windows))
+        return (shape[0], *(places(*window, ceil_mode=self.ceil_mode) for window in windows))
 
     def operations(self, shape: tuple[int, ...]) -> int:
         """A comparison for each number of each window."""

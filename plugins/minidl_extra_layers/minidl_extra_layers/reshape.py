@@ -11,6 +11,7 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
+from minidl_extra_layers.windows import shape_of_examples
 
 
 class Reshape(Module):
@@ -44,7 +45,7 @@ class Reshape(Module):
         self.sizes, self.axes = sizes, axes
 
     def forward(self, x: Tensor) -> Tensor:
-        sizes = self.output_shape(tuple(x.shape[max(1, x.dim() - self.axes) :]))
+        sizes = self.output_shape(shape_of_examples(x, self.axes))
         self.shape = x.shape[-self.axes :]
         return x.reshape(*x.shape[: -self.axes], *sizes)
 

@@ -9,6 +9,8 @@ from typing import cast
 from torch import Tensor
 
 from minidl_core.errors import ShapeError, require
+from minidl_core.nn import Module
+from minidl_core.spec.component import spec_name
 
 Sizes = int | Sequence[int]
 
@@ -21,35 +23,34 @@ def per_axis(argument: str, given: Sizes, axes: int, least: int) -> tuple[int, .
     return sizes
 
 
-def places(
-    size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False, of: object = ""
-) -> int:
+def places(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False) -> int:
     """How many windows there are along an axis: ⌊(size + 2 padding - extent) / stride⌋ + 1, rounded up with ceil_mode.
 
     A window that would begin in the padding behind all numbers is left out, as in PyTorch. Raises ShapeError where not
     one window has room.
     """
-    room = size + 2 * padding - dilation * (kernel - 1) - 1
-    if room < 0:
+    extent = dilation * (kernel - 1) + 1
+    room = size + 2 * padding - extent
+    count = (-(-room // stride) if ceil_mode else room // stride) + 1
+    if ceil_mode and (count - 1) * stride >= size + padding:
+        count -= 1
+    if count < 1:
         raise ShapeError(
-            f"{of} looks at {dilation * (kernel - 1) + 1} numbers at once, and gets {size + 2 * padding}, padding "
-            "included; make its kernel smaller, or write a larger padding"
+            f"a window is {extent} long, and there are {size + 2 * padding} numbers, padding included; make the kernel "
+            "smaller, or write a larger padding"
         )
-    if not ceil_mode:
-        return room // stride + 1
-    count = -(-room // stride) + 1
-    return count - 1 if (count - 1) * stride >= size + padding else count
+    return count
 
 
-def require_maps(layer: object, shape: tuple[int, ...], expected: str) -> None:
-    """Raise ShapeError for examples that are no maps of this kind: `require_maps("conv2d", (64,), "[8, H, W]")`."""
-    wanted = expected.strip("[]").split(", ")
-    if len(shape) == len(wanted) and all(
-        not one.isdigit() or int(one) == size for one, size in zip(wanted, shape, strict=True)
+def require_maps(layer: Module, shape: tuple[int, ...], *expected: int | str) -> None:
+    """Raise ShapeError for examples that are no maps of this kind: `require_maps(self, (64,), 8, "H", "W")`."""
+    if len(shape) == len(expected) and all(
+        isinstance(one, str) or one == size for one, size in zip(expected, shape, strict=True)
     ):
         return
-    advice = "" if len(shape) == len(wanted) else "; put reshape(...) before it"
-    raise ShapeError(f"{layer} expects examples {expected}, got {list(shape)}{advice}")
+    advice = "" if len(shape) == len(expected) else "; put reshape(...) before it"
+    wanted = ", ".join(map(str, expected))
+    raise ShapeError(f"{spec_name(type(layer))} expects examples [{wanted}], got {list(shape)}{advice}")
 
 
 def shape_of_examples(x: Tensor, axes: int) -> tuple[int, ...]:
