@@ -1,7 +1,7 @@
 """A convolution forward and backward beside PyTorch's with autograd: `python -m benchmarks.convolution`.
 
-Both in turn, so that other work on the machine disturbs both; the ratio of each turn, minidl's time to PyTorch's, and of
-these the median and the quartiles. With rounds, PyTorch computes them one after the other.
+Both in turn, so that other work on the machine disturbs both; the ratio of each turn, minidl's time to PyTorch's, and
+of these the median and the quartiles. With rounds, PyTorch computes them one after the other.
 """
 
 from __future__ import annotations

@@ -68,8 +68,10 @@ class Module(Component):
 
     def input_shape(self) -> tuple[int, ...] | None:
         """The shape of one example that the layer takes, where its arguments say so; None where they do not."""
-        known = self.input_argument is not None and self.input_axis == -1
-        return (self.arguments[self.input_argument],) if known and self.input_argument else None
+        has_one_axis = self.axes_argument is None or self.arguments[self.axes_argument] == 1
+        if self.input_argument is None or self.input_axis != -1 or not has_one_axis:
+            return None
+        return (self.arguments[self.input_argument],)
 
     def operations(self, shape: tuple[int, ...]) -> int:
         """How many additions and multiplications (or other functions) `forward` takes for one example."""

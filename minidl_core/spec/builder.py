@@ -132,6 +132,10 @@ class _ModelBuilder(CallBuilder):
         expected = layer_class.input_argument
         written = arguments.get(expected) if expected else None
         size = written.value if isinstance(written, Literal) and type(written.value) is int else 0
+        if isinstance(written, Hole) and shape is not None and len(shape) < -layer_class.input_axis:
+            message = f"{call.name} takes examples of {-layer_class.input_axis} axes, and gets {_written(shape)}"
+            advice = "give them another shape before it, as reshape(1,8,8) does"
+            raise self.problem(message, call.span, advice, "shape error")
         sizes: dict[str, int] = {}
         if expected and shape and len(shape) >= -layer_class.input_axis:
             sizes[expected] = shape[layer_class.input_axis]
@@ -151,7 +155,7 @@ class _ModelBuilder(CallBuilder):
             raise self.problem(str(error), call.span, kind="shape error") from None
         except Exception as error:
             # As with its constructor: whatever a plugin's layer raises is a problem of this spec.
-            message = f"{call.name} does not take inputs of shape {'x'.join(map(str, shape or ()))}"
+            message = f"{call.name} does not take inputs of shape {_written(shape or ())}"
             raise self.problem(f"{message}: {type(error).__name__}: {error}", call.span, kind="shape error") from error
 
     def chain(self, chain: Chain, shape: Shape | None) -> Sequential:
@@ -199,4 +203,8 @@ def _with_hole(call: Call, written: Value) -> Call:
 
 
 def _sizes(shape: Shape) -> str:
-    return "1 output" if shape == (1,) else "x".join(map(str, shape)) + (" outputs" if len(shape) == 1 else " values")
+    return "1 output" if shape == (1,) else _written(shape) + (" outputs" if len(shape) == 1 else " values")
+
+
+def _written(shape: Shape) -> str:
+    return "x".join(map(str, shape))

@@ -34,6 +34,15 @@ class OfChannels(Same):
         self.axes = axes
 
 
+class OfRows(Same):
+    """y = x, of examples with so many rows."""
+
+    input_argument: ClassVar[str | None] = "rows"
+    input_axis: ClassVar[int] = -2
+
+    def __init__(self, rows: int) -> None: ...
+
+
 class OfTheLast(Same):
     """y = x, with a last axis of a size."""
 
@@ -65,7 +74,7 @@ class OneOrEach(Same):
 
 @pytest.fixture(autouse=True)
 def _layers(install: object) -> None:
-    install("extra", of_channels=OfChannels, of_the_last=OfTheLast, one_or_each=OneOrEach)  # type: ignore[operator]
+    install("extra", of_channels=OfChannels, of_rows=OfRows, of_the_last=OfTheLast, one_or_each=OneOrEach)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -95,3 +104,11 @@ def test_a_size_with_a_default_is_held_against_the_input_by_the_layer_itself() -
         build_model("one_or_each(3)", (4,))
     with pytest.raises(SpecError, match=r"of_channels expects 3 inputs but gets 4\n.*\n.*write of_channels\(_\)"):
         build_model("of_channels(3)", (4,))
+
+
+def test_a_size_of_an_axis_that_examples_do_not_have_is_a_problem_of_their_shape() -> None:
+    with pytest.raises(SpecError) as caught:
+        build_model("linear(_,3)-of_rows(_)", (4,))
+    [problem] = caught.value.problems
+    assert (problem.kind, problem.message) == ("shape error", "of_rows takes examples of 2 axes, and gets 3")
+    assert "reshape" in problem.advice
