@@ -16,7 +16,7 @@ from minidl_core.plugins import registry
 OUTPUT = 3 * torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 SINGLE = OUTPUT[..., :1]
 
-WITHOUT_PROBABILITIES = ["hinge"]
+WITHOUT_PROBABILITIES = ["hinge", "squared_hinge", "quantile", "poisson_nll", "gaussian_nll"]
 """All other losses of this repository have them."""
 
 
@@ -30,12 +30,20 @@ def shared(y: Tensor) -> Tensor:
     return p / p.sum(-1, keepdim=True)
 
 
+def softmax(y: Tensor) -> Tensor:
+    return y.exp() / y.exp().sum(-1, keepdim=True)
+
+
 CASES: list[tuple[str, Callable[[Tensor], Tensor]]] = [
     ("mse", clamped),
     ("mae", clamped),
     ("huber", clamped),
     ("log_cosh", clamped),
-    ("cross_entropy", lambda y: y.exp() / y.exp().sum(-1, keepdim=True)),
+    ("smooth_l1", clamped),
+    ("cross_entropy", softmax),
+    ("focal", softmax),
+    ("nll", Tensor.exp),
+    ("kl_divergence", Tensor.exp),
     ("binary_cross_entropy", shared),
 ]
 every_case = pytest.mark.parametrize(
