@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from minidl_core.errors import require
+from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
@@ -30,7 +30,8 @@ class MaxPool2d(Module):
         ceil_mode: whether a last window is taken that is not filled.
 
     Shapes: x is `[*rounds, N, C, H, W]`, y `[*rounds, N, C, H', W']` with H' = ⌊(H + 2 padding - dilation (kH - 1) - 1)
-    / stride⌋ + 1, rounded up with ceil_mode. Raises ShapeError for examples of other axes, and maps that are too small.
+    / stride⌋ + 1, rounded up with ceil_mode. Raises ShapeError for examples of other axes, and maps that are too
+    small, or with padding smaller than the dilation.
 
     Source: Zhou and Chellappa 1988, Computation of optical flow using a neural network, ICNN; Goodfellow, Bengio,
     Courville, Deep Learning (2016), section 9.3.
@@ -66,7 +67,7 @@ class MaxPool2d(Module):
         self.ceil_mode = ceil_mode
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, C, H, W] -> [*, N, C, H', W']
-        require_maps(self, shape_of_examples(x, 3), "C", "H", "W")
+        self.output_shape(shape_of_examples(x, 3))
         self.size = cast(tuple[int, int], tuple(x.shape[-2:]))
         windows = self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode
         # at[p] = the place in its map, row by row, where the greatest number of window p stands
@@ -80,6 +81,12 @@ class MaxPool2d(Module):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         require_maps(self, shape, "C", "H", "W")
+        geometry = zip(shape[1:], self.padding, self.dilation, strict=True)
+        if any(padding > 0 and dilation > size for size, padding, dilation in geometry):
+            # There might be no number in a window: PyTorch gives a place outside of the map for it.
+            raise ShapeError(
+                f"{self} steps over maps {list(shape[1:])}; make the dilation smaller, or leave padding out"
+            )
         windows = zip(shape[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
         return (shape[0], *(places(*window, ceil_mode=self.ceil_mode) for window in windows))
 
