@@ -11,8 +11,9 @@ from minidl_core.training import Training
 NETWORKS = {
     "fully connected": "linear(_,128)-relu-linear(128,_)",
     "convolutional": (
-        "reshape(1,8,8)-conv2d(_,16,3,padding=1)-batch_norm(_)-relu-conv2d(_,32,3,padding=1)-batch_norm(_)-relu"
-        "-max_pool2d(2)-flatten-dropout-linear(_,64)-relu-dropout-linear(64,_)"
+        "reshape(1,8,8)-conv2d(_,16,3,padding=1,bias=false)-batch_norm(_)-relu"
+        "-conv2d(_,32,3,padding=1,bias=false)-batch_norm(_)-relu-max_pool2d(2)"
+        "-flatten-dropout-linear(_,64)-relu-dropout-linear(64,_)"
     ),
 }
 

@@ -22,8 +22,12 @@ class Parameter:
     where a model is initialized, or that of this parameter alone.
     """
 
-    def __init__(self, shape: tuple[int, ...], init: Initializer | str, fan_in: int, fan_out: int) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], init: Initializer | str, fan_in: int, fan_out: int, *, is_scale: bool = False
+    ) -> None:
         self.shape, self.init, self.fan_in, self.fan_out = shape, Initializer.of(init), fan_in, fan_out
+        self.is_scale = is_scale or len(shape) <= 1
+        """Whether it is a bias, or the scale of a norm, which some leave out of a weight decay."""
         self._bound: tuple[Tensor, Tensor] | None = None
 
     @property

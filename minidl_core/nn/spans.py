@@ -56,7 +56,7 @@ def _written_arguments(layer: Module, call: Call) -> Iterator[tuple[Any, Value]]
     for name, one in constructor(type(layer)).parameters.items():
         if one.kind is one.VAR_POSITIONAL:
             by_place += layer.arguments[name]
-        elif one.default is one.empty:
+        elif one.default is one.empty or one.kind is one.POSITIONAL_OR_KEYWORD:
             by_place.append(layer.arguments[name])
     for position, argument in enumerate(call.arguments):
         yield layer.arguments[argument.name] if argument.name else by_place[position], argument.value

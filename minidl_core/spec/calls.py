@@ -12,7 +12,14 @@ from minidl_core.foreign import foreign_code
 from minidl_core.nearest import did_you_mean
 from minidl_core.plugins import registry
 from minidl_core.registry import CORE, Registration
-from minidl_core.spec.component import Component, check_type, component_hint, constructor, variadic_argument
+from minidl_core.spec.component import (
+    Component,
+    before_the_variadic,
+    check_type,
+    component_hint,
+    constructor,
+    variadic_argument,
+)
 from minidl_core.spec.limits import MAX_LAYERS
 from minidl_core.spec.problems import Problem
 from minidl_core.spec.signature import signature_of
@@ -155,7 +162,8 @@ class CallBuilder(ABC):
             raise Failed()
         try:
             with foreign_code(ArgumentError):
-                return component_class(*several, **values)
+                before = [values.pop(p.name, p.default) for p in before_the_variadic(component_class, several)]
+                return component_class(*before, *several, **values)
         except ArgumentError as error:
             at = arguments.get(error.argument or "")
             raise self.problem(str(error), at.span if at else call.span) from None

@@ -57,13 +57,15 @@ class Component(ABC):
     def to_spec(self) -> Chain:
         """The canonical syntax tree: what has no default by position, the rest by name where it is not the default."""
         written = []
+        variadic = variadic_argument(type(self))
+        by_place = before_the_variadic(type(self), self.arguments[variadic] if variadic else ())
         for parameter in constructor(type(self)).parameters.values():
             hint = component_hint(type(self), parameter.name)
             if parameter.kind is parameter.VAR_POSITIONAL:
                 written += [Argument(None, to_value(one, hint)) for one in self.arguments[parameter.name]]
                 continue
             value = to_value(self.arguments[parameter.name], hint)
-            if parameter.default is parameter.empty:
+            if parameter.default is parameter.empty or parameter in by_place:
                 written.append(Argument(None, value))
             elif value != to_value(parameter.default, hint):
                 written.append(Argument(parameter.name, value))
@@ -113,6 +115,12 @@ def variadic_argument(component: type[Component]) -> str | None:
     """The argument that takes any number of values by position, `layers` of `concat(layers...)`; None for none."""
     parameters = constructor(component).parameters.values()
     return next((one.name for one in parameters if one.kind is one.VAR_POSITIONAL), None)
+
+
+def before_the_variadic(component: type[Component], several: Sequence[Any]) -> list[inspect.Parameter]:
+    """The arguments that are given by their place, where any number of values follows them; none where none follow."""
+    parameters = constructor(component).parameters.values()
+    return [one for one in parameters if several and one.kind is one.POSITIONAL_OR_KEYWORD]
 
 
 @functools.cache

@@ -66,9 +66,18 @@ class Several(Module):
             yield str(index), layer
 
 
+class Weighted(Several):
+    """One with arguments before the layers, and none by name alone."""
+
+    axes_argument = None
+
+    def __init__(self, factor: int, scale: float = 1.0, *layers: Module) -> None:
+        self.layers = list(layers)
+
+
 @pytest.fixture(autouse=True)
 def _residual(install: Install) -> None:
-    install("extra", residual=Residual, either=Either, several=Several)
+    install("extra", residual=Residual, either=Either, several=Several, weighted=Weighted)
 
 
 def problems(text: str, *arguments: object) -> list[tuple[str, str]]:
@@ -94,6 +103,9 @@ def problems(text: str, *arguments: object) -> list[tuple[str, str]]:
             "several(linear(2,2)-relu,tanh,several(relu),scale=2)",
         ),
         ("several()", "several"),
+        ("weighted(2, 1.5, relu-tanh, relu)", "weighted(2,1.5,relu-tanh,relu)"),
+        ("weighted(2, 0.5, relu)", "weighted(2,0.5,relu)"),
+        ("weighted(2)-weighted(2,scale=0.5)", "weighted(2)-weighted(2,scale=0.5)"),
         ("either(relu,tanh)-either(relu,none)", "either(relu,second=tanh)-either(relu)"),
     ],
 )

@@ -80,20 +80,25 @@ class CapturedStep:
                     gradients = self._last = self._gradients(batches.shape[1:], block)
                     for rows in array_of(batches) if in_numpy else batches:
                         gradients.take(features, target, weight, rows)
-                        gradients.run()
+                        self._compute(gradients)
                         self.update.run()
                         means[done] = gradients.mean_as_taken
                         done += 1
                         if stop():
                             return done, True
-        except BaseException as error:
+        except BaseException:
             self.give_back()
-            if isinstance(error, RuntimeError) and self._last is not None:
-                self._last.explain()
             raise
         finally:
             self._say_obstacles()
         return done, False
+
+    def _compute(self, gradients: _Gradients) -> None:
+        try:
+            gradients.run()
+        except RuntimeError:
+            gradients.explain()
+            raise
 
     def _say_obstacles(self) -> None:
         """Say, once each, why steps run plainly that were to be captured."""

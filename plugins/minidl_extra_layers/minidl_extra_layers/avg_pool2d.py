@@ -67,7 +67,7 @@ class AvgPool2d(Module):
         self.ceil_mode, self.count_include_pad, self.divisor = ceil_mode, count_include_pad, divisor_override
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, C, H, W] -> [*, N, C, H', W']
-        require_maps(self, shape_of_examples(x, 3), "C", "H", "W")
+        self.output_shape(shape_of_examples(x, 3))
         self.x = x
         means = self.kernel, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor
         y = torch.ops.aten.avg_pool2d(x.flatten(0, -4), *means)

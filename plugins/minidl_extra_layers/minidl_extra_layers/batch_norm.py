@@ -10,7 +10,7 @@ from torch import Tensor
 from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module, Normal, Parameter, Zeros, saved
 from minidl_core.spec import Conformance
-from minidl_extra_layers.channels import all_but_channels, along_channels
+from minidl_extra_layers.channels import all_but_channels, along_channels, require_axes
 from minidl_extra_layers.normalized import normalized, through_normalized
 
 
@@ -23,6 +23,8 @@ class BatchNorm(Module):
     In evaluation μ and σ² are running ones, constants: dx = g / √(σ² + eps). After each batch in training
     running = (1 - momentum) running + momentum · that of the batch, whose variance is taken with n - 1 there. They are
     learned in each round for itself, and are in the model file.
+
+    A bias before it changes nothing, and has a gradient of nothing but rounding: write `conv2d(_,8,3,bias=false)`.
 
     Convention: `torch.nn.BatchNorm1d`, `BatchNorm2d` and so on, but that a batch with one number for each channel is
     taken, y = b, and changes no running ones.
@@ -85,6 +87,7 @@ class BatchNorm(Module):
         return self.training or not self.track_running_stats
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, C, *places]
+        require_axes(self, x, self.axes, self.weight)
         if x.shape[-self.axes] != self.num_features:
             raise ShapeError(f"{self} expects {self.num_features} channels, got {list(x.shape)}")
         if self.takes_batch:

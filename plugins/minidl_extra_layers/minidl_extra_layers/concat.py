@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -20,9 +18,8 @@ class Concat(Branches):
     dx = Σ fᵢ'(dyᵢ), dyᵢ the part of dy that fᵢ has given.
 
     Args:
-        layers: the chains, at least one: `concat(conv2d(_,8,1), conv2d(_,8,3,padding=1))`.
-        axes: how many axes an example of theirs has, 1 for features, 3 for maps `[C, H, W]`. A spec fills it in where
-            the shape of the input is known.
+        layers: the chains, at least one: `concat(linear(_,8), linear(_,8)-tanh)`.
+        axes: how many axes an example of theirs has, 1 for features, 3 for maps `[C, H, W]`.
 
     Shapes: x is `[*rounds, N, *features]`, y `[*rounds, N, C₁ + C₂ + …, *rest]`. Raises ShapeError where the chains'
     outputs differ in another axis than the first.
@@ -30,10 +27,9 @@ class Concat(Branches):
     Source: Szegedy et al. 2015, Going deeper with convolutions, CVPR, section 4.
     """
 
-    axes_argument: ClassVar[str | None] = "axes"
     sizes: list[int] = saved()
     conformance = Conformance(
-        examples=({"layers": ["linear(3,2)", "linear(3,4)-tanh"]}, {"layers": ["tanh", "linear(3,3)"]}),
+        examples=({"layers": ["linear(3,2)", "linear(3,4)-tanh"], "axes": 1}, {"layers": ["tanh", "linear(3,3)"]}),
         refused=({"layers": []},),
     )
 
@@ -45,6 +41,8 @@ class Concat(Branches):
     def forward(self, x: Tensor) -> Tensor:
         ys = self.outputs(x)
         rounds_and_rows = max((y.shape[: -self.axes] for y in ys), key=len)
+        if len({y.shape[1 - self.axes :] for y in ys if self.axes > 1}) > 1:
+            raise ShapeError(f"{self} cannot join {' and '.join(str([*y.shape]) for y in ys)} along axis {-self.axes}")
         ys = [y.expand(*rounds_and_rows, *y.shape[-self.axes :]) for y in ys]
         self.sizes = [y.shape[-self.axes] for y in ys]
         return torch.cat(ys, -self.axes)

@@ -53,15 +53,13 @@ class Convolution(Module):
         self.dilation = per_axis("dilation", dilation, self.axes, 1)
         self.padding = self._padding(padding)
         window = math.prod(self.kernel)
-        shape, fans = (
-            self._weight_shape(),
-            (self._weight_shape()[1] * window, self._weight_shape()[0] * window // groups),
-        )
+        shape = self._weight_shape()
+        fans = shape[1] * window, shape[0] * window
         self.weight = Parameter((*shape, *self.kernel), init, *fans)
         self.bias = Parameter((out_channels,), KaimingUniform(), *fans) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, in, *size] -> [*, N, out, *places]
-        self.require_shape(shape_of_examples(x, self.axes + 1))
+        self.output_shape(shape_of_examples(x, self.axes + 1))
         self.x = x
         b = [] if self.bias is None else [(self.bias.value, 1)]
         return each_round(self.convolve, self.maps(x), self.maps(self.weight.value), *b)

@@ -77,7 +77,8 @@ class MaxPool2d(Module):
 
     def backward(self, dy: Tensor) -> Tensor:  # [*, N, C, H', W'] -> [*, N, C, H, W]
         dx = dy.new_zeros(*dy.shape[:-2], math.prod(self.size))
-        return dx.scatter_add(-1, self.at.flatten(-2), dy.flatten(-2)).view(*dy.shape[:-2], *self.size)
+        at = self.at.flatten(-2).expand(*dy.shape[:-2], -1)  # of all rounds, where only dy has an axis of them
+        return dx.scatter_add(-1, at, dy.flatten(-2)).view(*dy.shape[:-2], *self.size)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         require_maps(self, shape, "C", "H", "W")

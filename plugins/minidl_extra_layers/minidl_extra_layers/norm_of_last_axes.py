@@ -9,6 +9,7 @@ from torch import Tensor
 
 from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Initializer, Module, Parameter
+from minidl_extra_layers.channels import require_axes
 
 
 class NormOfLastAxes(Module):
@@ -21,6 +22,7 @@ class NormOfLastAxes(Module):
 
     input_argument: ClassVar[str | None] = "normalized_shape"
     axes_argument: ClassVar[str | None] = "axes"
+    weight: Parameter | None
 
     def __init__(self, normalized_shape: int | Sequence[int], axes: int) -> None:
         self.shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
@@ -35,14 +37,15 @@ class NormOfLastAxes(Module):
 
     def parameter(self, init: Initializer) -> Parameter:
         """Of the shape of the last axes."""
-        return Parameter(self.shape, init, 1, 1)
+        return Parameter(self.shape, init, 1, 1, is_scale=True)
 
     def along_rows(self, values: Tensor) -> Tensor:
         """A parameter, `[*rounds, *last]`, as it is laid over a batch, `[*rounds, 1, 1, *last]`."""
         return values[(..., *[None] * len(self.rows), *[slice(None)] * len(self.shape))]
 
     def require_shape(self, x: Tensor) -> None:
-        """Raise ShapeError for a batch whose last axes have other sizes."""
+        """Raise ShapeError for a batch whose last axes have other sizes, or that has other axes."""
+        require_axes(self, x, self.axes, self.weight)
         if tuple(x.shape[-len(self.shape) :]) != self.shape:
             raise ShapeError(f"{self} expects the last sizes {list(self.shape)}, got {list(x.shape)}")
 

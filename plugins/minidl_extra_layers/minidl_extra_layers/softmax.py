@@ -33,6 +33,7 @@ class Softmax(Module):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
+        require_axis(self, self.dim, tuple(x.shape[1:]))
         # Less the greatest, so that nothing overflows; written out, since x.softmax() may sum in another order where a
         # tensor has more rounds.
         powers = (x - x.amax(self.dim, keepdim=True)).exp()
@@ -69,6 +70,7 @@ class LogSoftmax(Module):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
+        require_axis(self, self.dim, tuple(x.shape[1:]))
         less = x - x.amax(self.dim, keepdim=True)
         self.y = less - less.exp().sum(self.dim, keepdim=True).log()
         return self.y

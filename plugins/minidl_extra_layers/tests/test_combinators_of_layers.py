@@ -74,6 +74,17 @@ class Maps(Module):
         return (self.channels, *shape, 1)
 
 
+@pytest.mark.parametrize("shape", [(1, 8, 8), None])
+def test_chains_of_maps_that_end_in_features_are_joined_and_written_back_the_same(shape):
+    text = "concat(conv2d(1,2,3)-flatten,conv2d(1,3,3)-flatten)-linear(180,2)"
+    model = build_model(text, shape)
+    assert str(model) == text
+    assert str(build_model(str(model), shape)) == text
+    maps = "concat(conv2d(1,2,3),conv2d(1,3,3),axes=3)-flatten-linear(180,2)"
+    assert str(build_model(maps, shape)) == maps
+    assert build_model(maps).initialize([0]).forward(torch.randn(4, 1, 8, 8)).shape == (4, 2)
+
+
 def test_maps_are_joined_along_their_channels():
     x = normal(5, 4)
     layer = Concat(Maps(2), Maps(3), axes=3)

@@ -53,10 +53,12 @@ class Quantile(ValueLoss):
         return output[..., self._nearest_to_the_median() :: len(self.quantiles)]
 
     def predictions(self, output: Tensor) -> list[Prediction]:
-        """What is predicted, and each other quantile by its name, such as `q0.1`."""
-        others = [k for k in range(len(self.quantiles)) if k != self._nearest_to_the_median()]
-        named = [Prediction(f"q{self.quantiles[k]:g}", output[..., k :: len(self.quantiles)]) for k in others]
-        return [Prediction("", self.predicted(output)), *named]
+        """Each quantile by its name, such as `q0.1`; the median by none, and first."""
+        found = [
+            Prediction("" if q == 0.5 else f"q{q:.15g}", output[..., k :: len(self.quantiles)])
+            for k, q in enumerate(self.quantiles)
+        ]
+        return sorted(found, key=lambda one: one.name != "")
 
     def _nearest_to_the_median(self) -> int:
         return min(range(len(self.quantiles)), key=lambda k: abs(self.quantiles[k] - 0.5))

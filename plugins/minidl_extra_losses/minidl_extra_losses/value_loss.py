@@ -48,8 +48,8 @@ class ValueLoss(Loss):
     def encode(self, labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """Raises ShapeError: there is no value that a class is."""
         raise ShapeError(
-            f"{spec_name(type(self))} compares outputs with values, and not with classes; train on a column of "
-            "numbers, or use cross_entropy"
+            f"{spec_name(type(self))} compares outputs with values, and not with classes; where the target's whole "
+            "numbers are amounts, say so with --task regression (task='regression' in Python), else use cross_entropy"
         )
 
 

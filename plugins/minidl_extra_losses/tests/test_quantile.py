@@ -58,4 +58,4 @@ def test_a_part_of_q_of_the_targets_lies_below_what_is_learned_for_q():
 def test_every_other_quantile_is_said_by_its_name():
     said = Quantile([0.1, 0.5, 0.95]).predictions(torch.arange(6.0).expand(3, 6))
     assert {one.name: one.values[0].tolist() for one in said} == {"": [1, 4], "q0.1": [0, 3], "q0.95": [2, 5]}
-    assert [one.name for one in Quantile([0.3]).predictions(torch.zeros(3, 2))] == [""]
+    assert [one.name for one in Quantile([0.2, 0.8]).predictions(torch.zeros(3, 2))] == ["q0.2", "q0.8"]

@@ -23,7 +23,7 @@ class Adadelta(Descent):
         rho: ρ, how much of each mean square is kept, 0 or greater and less than 1.
         eps: what the first steps grow from, greater than 0.
         weight_decay: λ, 0 or greater.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: Zeiler 2012 (arXiv 1212.5701), algorithm 1.

@@ -23,7 +23,7 @@ class Adagrad(Descent):
         lr_decay: δ, how much the learning rate falls from step to step, 0 or greater.
         weight_decay: λ, 0 or greater.
         initial_accumulator_value: what s is to begin with, 0 or greater.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: Duchi, Hazan and Singer 2011, Journal of Machine Learning Research 12, figure 1 (diagonal matrices; their δ

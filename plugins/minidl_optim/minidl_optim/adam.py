@@ -24,7 +24,7 @@ class Adam(Descent):
         eps: keeps the divisor from 0, greater than 0.
         weight_decay: λ, 0 or greater.
         amsgrad: whether the largest v counts.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: Kingma and Ba 2015, ICLR (arXiv 1412.6980), algorithm 1; amsgrad: Reddi, Kale and Kumar 2018, ICLR

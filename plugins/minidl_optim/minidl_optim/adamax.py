@@ -22,7 +22,7 @@ class Adamax(Descent):
         betas: β₁ and β₂, how much of the mean and of the maximum is kept; each 0 or greater and less than 1.
         eps: keeps the divisor from 0, greater than 0.
         weight_decay: λ, 0 or greater.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: Kingma and Ba 2015, ICLR (arXiv 1412.6980), algorithm 2.

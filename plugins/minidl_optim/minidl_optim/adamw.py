@@ -16,7 +16,7 @@ class AdamW(Adam):
     Args:
         lr, betas, eps, amsgrad, maximize: as for Adam.
         weight_decay: λ, 0 or greater.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
 
     Source: Loshchilov and Hutter 2019, ICLR (arXiv 1711.05101), algorithm 2.
     """

@@ -21,7 +21,7 @@ class Descent(Optimizer):
     Args:
         lr: the learning rate, greater than 0.
         weight_decay: λ, 0 or greater.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too, all of which `Parameter.is_scale` is true.
         maximize: go up and not down.
     """
 
@@ -58,7 +58,7 @@ class Descent(Optimizer):
             return self.weight_decay
         # Made anew in each step, and once where the step is captured: all of it is constant there.
         of_each = [
-            parameters.values.new_full((parameter.size,), self.weight_decay if len(parameter.shape) > 1 else 0.0)
+            parameters.values.new_full((parameter.size,), 0.0 if parameter.is_scale else self.weight_decay)
             for parameter in parameters.named.values()
         ]
         return torch.cat(of_each)

@@ -30,7 +30,7 @@ class LAMB(Descent):
         betas: β₁ and β₂, how much of each mean is kept; each 0 or greater and less than 1.
         eps: keeps the divisor from 0, greater than 0.
         weight_decay: λ, 0 or greater.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: You et al. 2020, ICLR, Large Batch Optimization for Deep Learning (arXiv 1904.00962), algorithm 2, with

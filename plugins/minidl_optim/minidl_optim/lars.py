@@ -30,7 +30,7 @@ class LARS(Descent):
         momentum: μ, how much of the velocity is kept, 0 or greater and less than 1.
         trust_coefficient: η, the share of a layer's size that a step of lr 1 has, greater than 0.
         weight_decay: λ, 0 or greater.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: You, Gitman and Ginsburg 2017, Large Batch Training of Convolutional Networks (arXiv 1708.03888),

@@ -20,7 +20,7 @@ class Lion(Descent):
         lr: the learning rate, greater than 0.
         betas: β₁, how much of the mean is in a step, and β₂, how much of it is kept; each 0 or greater and less than 1.
         weight_decay: λ, 0 or greater; no part of the gradient.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: Chen et al. 2023, NeurIPS, Symbolic Discovery of Optimization Algorithms (arXiv 2302.06675), algorithm 2.

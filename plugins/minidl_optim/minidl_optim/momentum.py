@@ -22,7 +22,7 @@ class Momentum(Descent):
         nesterov: look one step of the velocity ahead; momentum is then greater than 0.
         dampening: τ, how much of each new gradient is left out, 0 or greater and less than 1; 0 with nesterov.
         weight_decay: λ, 0 or greater.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: Sutskever, Martens, Dahl and Hinton 2013, ICML, equations 1 and 2 (their v is -lr times this one); nesterov

@@ -38,7 +38,7 @@ class NAdam(Descent):
         weight_decay: λ, 0 or greater.
         momentum_decay: ψ, how soon the momentum is whole, 0 or greater.
         decoupled_weight_decay: whether the decay is no part of the gradient, as in AdamW.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: Dozat 2016, ICLR workshop, Incorporating Nesterov Momentum into Adam, algorithm 2.

@@ -32,7 +32,7 @@ class RAdam(Descent):
         eps: keeps the divisor from 0, greater than 0.
         weight_decay: λ, 0 or greater.
         decoupled_weight_decay: whether the decay is no part of the gradient, as in AdamW.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: Liu, Jiang, He, Chen, Liu, Gao and Han 2020, ICLR (arXiv 1908.03265), algorithm 2.

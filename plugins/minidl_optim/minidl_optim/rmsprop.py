@@ -25,7 +25,7 @@ class RMSprop(Descent):
         weight_decay: λ, 0 or greater.
         momentum: μ, how much of the velocity b is kept, 0 or greater and less than 1.
         centered: whether steps are scaled by the gradient's deviation; alpha is then greater than 0.
-        decay_biases: whether biases and the scales of norms, all parameters of one axis, decay too.
+        decay_biases: whether biases and the scales of norms decay too.
         maximize: go up and not down.
 
     Source: Tieleman and Hinton 2012, Neural Networks for Machine Learning (Coursera), lecture 6.5; centered as in
