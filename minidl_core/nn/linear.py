@@ -56,7 +56,8 @@ class Linear(Module):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if shape != (self.in_features,):
-            raise ShapeError(f"linear expects {self.in_features} inputs but gets {'x'.join(map(str, shape))}")
+            advice = "; put flatten before it" if len(shape) > 1 else ""
+            raise ShapeError(f"linear expects {self.in_features} inputs but gets {'x'.join(map(str, shape))}{advice}")
         return (self.out_features,)
 
     def operations(self, shape: tuple[int, ...]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from minidl_core.errors import require
+from minidl_core.errors import ShapeError, require
 from minidl_core.nn.module import Module
 from minidl_core.spec.conformance import Conformance
 from minidl_core.spec.syntax import Chain, Item
@@ -60,8 +60,10 @@ class Sequential(Module):
         return shape
 
     def input_shape(self) -> tuple[int, ...] | None:
-        shapes = (layer.input_shape() for layer in self.layers)
-        return next((shape for shape in shapes if shape is not None), None)
+        for index, layer in enumerate(self.layers):
+            if (shape := layer.input_shape()) is not None:
+                return shape if _keep(self.layers[:index], shape) else None
+        return None
 
     def operations(self, shape: tuple[int, ...]) -> int:
         total = 0
@@ -83,3 +85,11 @@ class Sequential(Module):
             else:
                 items.append(Item(spec.items[0].unit, layer.label))
         return Chain(tuple(items))
+
+
+def _keep(layers: list[Module], shape: tuple[int, ...]) -> bool:
+    """Whether layers give examples of this shape as they come, so that it is the shape of what they are given."""
+    try:
+        return all(layer.output_shape(shape) == shape for layer in layers)
+    except ShapeError:
+        return False

@@ -78,7 +78,7 @@ def regions(training: Training) -> Picture | None:
     true, extent = sample.target.numpy(), (*limits[0], *limits[1])
     if trained.classes is None:
         image = _draw_surface(area, surface.reshape(side, side), extent, place, true[:, 0])
-        name = label(trained.target_names[0], int(height * 14))
+        name = label(trained.predicted_names[0], int(height * 14))
         scale_of_shades(whole, (0.7 + width + 0.2, 0.55, height), image, name)
     else:
         tints = np.array([(*to_rgb(series(number)), TINT) for number in range(len(trained.classes))])
@@ -106,7 +106,8 @@ def _grid(cells: int, limits: list[tuple[float, float]]) -> torch.Tensor:
 def _numbered(answers: list[Any], classes: tuple[str, ...] | None) -> Numbers:
     """Values, or the numbers of classes."""
     if classes is None:
-        return np.array(answers, dtype=float)
+        numbers = np.array(answers, dtype=float)
+        return numbers if numbers.ndim == 1 else numbers[:, 0]  # of several that the loss says of a target, the first
     number = {name: index for index, name in enumerate(classes)}
     return np.array([number[name] for name in answers], dtype=float)
 

@@ -17,7 +17,7 @@ def default_model(inputs: int, outputs: int) -> str:
     return f"linear(_,{width})-relu-linear({width},{width})-relu-linear({width},_)"
 
 
-def default_loss(classes: tuple[str, ...] | None, model: Sequential) -> str:
+def default_loss(classes: tuple[str, ...] | None, model: Sequential, inputs: int) -> str:
     """The cross entropy for classes, where it is installed, else the mean squared error.
 
     A model with a single output for two classes takes the binary one. One that ends in an activation has no logits,
@@ -28,7 +28,7 @@ def default_loss(classes: tuple[str, ...] | None, model: Sequential) -> str:
         *_, (_, last) = last.children()
     if classes is None or not last.named_parameters():
         return "mse"
-    is_single = model.output_shape(model.input_shape() or (1,)) == (1,)
+    is_single = model.output_shape((inputs,)) == (1,)
     return _first_installed("loss", "binary_cross_entropy" if is_single else "cross_entropy", "mse")
 
 

@@ -43,7 +43,7 @@ def untrained(
     elif (given := model.output_shape((inputs,))) not in [(size,) for size in outputs]:
         raise ShapeError(f"the model gives {list(given)} but the data needs {' or '.join(map(str, outputs))} outputs")
     if criterion is None:
-        criterion = Loss.of(default_loss(data.classes, model))
+        criterion = Loss.of(default_loss(data.classes, model, inputs))
     if data.classes is None and criterion.is_of_classes:
         raise RequestError(
             f"loss {criterion} is of classes, and the target is values; take mse, mae or another of values"

@@ -54,14 +54,14 @@ MODELS = [
 @needs("cross_entropy", "binary_cross_entropy", "adam")
 @pytest.mark.parametrize(("spec", "classes", "loss"), MODELS)
 def test_the_loss_fits_the_target_and_the_end_of_the_model(spec: str, classes: Any, loss: str) -> None:
-    assert default_loss(classes, build_model(spec)) == loss
+    assert default_loss(classes, build_model(spec), 3) == loss
     assert default_optimizer() == "adam"
 
 
 @pytest.mark.parametrize(("spec", "classes", "_"), MODELS)
 @pytest.mark.usefixtures("alone")
 def test_without_plugins_the_core_has_what_it_takes(spec: str, classes: Any, _: str) -> None:
-    assert default_loss(classes, build_model(spec)) == "mse"
+    assert default_loss(classes, build_model(spec), 3) == "mse"
     assert default_optimizer() == "sgd"
 
 
