@@ -9,7 +9,10 @@ from minidl_core import build_model, load_model, save_model, train
 from minidl_core.data import Table
 from minidl_core.data.columns import numeric
 
-MAPS = "reshape(1,4,4)-conv2d(_,4,3,padding=1,bias=false)-batch_norm(_)-relu-max_pool2d(2)-flatten-dropout(p=0.1)-linear(_,_)"
+MAPS = (
+    "reshape(1,4,4)-conv2d(_,4,3,padding=1,bias=false)-batch_norm(_)-relu-max_pool2d(2)"
+    "-flatten-dropout(p=0.1)-linear(_,_)"
+)
 
 
 def corners(rows: int = 400) -> Table:
