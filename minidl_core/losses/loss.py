@@ -50,6 +50,11 @@ class Loss(Component):
     def backward(self) -> Tensor:
         """The gradient of each round's loss with respect to its last outputs; CallOrderError before `forward`."""
 
+    @property
+    def last_layer(self) -> str | None:
+        """The layer that a model ends in for this loss, by name; None where a linear one is all it takes."""
+        return None
+
     def outputs_for(self, targets: int) -> int:
         """How many outputs a model needs for so many target values in a row: one each, unless a loss says otherwise."""
         return targets

@@ -14,7 +14,7 @@ from minidl_core.errors import RequestError, ShapeError
 from minidl_core.losses import Loss
 from minidl_core.nn import Sequential
 from minidl_core.spec import build_model
-from minidl_core.training.defaults import default_loss, default_model
+from minidl_core.training.defaults import default_loss, default_model, warn_of_last_layer
 from minidl_core.training.trained_model import TrainedModel, output_sizes
 
 SQUARED = 1e112
@@ -39,7 +39,8 @@ def untrained(
         raise RequestError(f"loss must be a Loss or the spec of one, got {criterion!r}")
     outputs = output_sizes(data.classes, len(data.target_names), criterion)
     if isinstance(model, str | None):
-        model = build_model(default_model(inputs, outputs[0]) if model is None else model, (inputs,), outputs)
+        spec = default_model(inputs, outputs[0], criterion) if model is None else model
+        model = build_model(spec, (inputs,), outputs)
     elif (given := model.output_shape((inputs,))) not in [(size,) for size in outputs]:
         raise ShapeError(f"the model gives {list(given)} but the data needs {' or '.join(map(str, outputs))} outputs")
     if criterion is None:
@@ -48,6 +49,7 @@ def untrained(
         raise RequestError(
             f"loss {criterion} is of classes, and the target is values; take mse, mae or another of values"
         )
+    warn_of_last_layer(criterion, model)
     scale = _target_scale(data.train, criterion) if data.classes is None else None
     if scale is not None:
         _require_scaled(scale, data.train, data.target_names)

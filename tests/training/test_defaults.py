@@ -12,10 +12,17 @@ import polars as pl
 import pytest
 from needs import needs
 
+from minidl_core.losses import Loss
 from minidl_core.plugins import loaded_plugins
 from minidl_core.runs import train
 from minidl_core.spec import build_model
-from minidl_core.training.defaults import default_loss, default_model, default_optimizer, default_schedule
+from minidl_core.training.defaults import (
+    default_loss,
+    default_model,
+    default_optimizer,
+    default_schedule,
+    warn_of_last_layer,
+)
 
 
 @pytest.fixture
@@ -118,3 +125,23 @@ def test_a_single_output_of_two_classes_learns_them_without_plugins() -> None:
     done = train("linear(_,8)-relu-linear(8,1)", FRAME, target="t", epochs=100, batch_size=4)
     assert str(done.trained.loss) == "mse"
     assert done.train["accuracy"].mean > 0.95
+
+
+@needs("nll", "log_softmax", "softplus")
+@pytest.mark.parametrize(
+    ("loss", "last"),
+    [
+        *(("nll", "log_softmax"), ("kl_divergence", "log_softmax"), ("poisson_nll(log_input=false)", "softplus")),
+        *(("poisson_nll", None), ("cross_entropy", None), ("mse", None)),
+    ],
+)
+def test_a_model_ends_in_the_layer_that_its_loss_is_of(loss: str, last: str | None, caplog: Any) -> None:
+    spec = default_model(4, 3, Loss.of(loss))
+    assert spec.rpartition("-")[2] == (last or "linear(32,_)")
+    for model, is_told in (("linear(4,3)", last is not None), (spec, False), ("h:(linear(4,3)-relu)", False)):
+        caplog.clear()
+        warn_of_last_layer(Loss.of(loss), build_model(model, (4,), (3,)))
+        said = (
+            f"the loss {Loss.of(loss)} is of what {last} gives, and the model ends in linear(4,3); append -{last} to it"
+        )
+        assert caplog.messages == [said] * is_told

@@ -49,6 +49,10 @@ class KLDivergence(ElementwiseLoss):
     def derivative(self) -> Tensor:
         return -self.t.shape[-1] * self.t
 
+    @property
+    def last_layer(self) -> str | None:
+        return "log_softmax"
+
     def check_values(self, target: Tensor) -> None:
         if not self.log_target:
             require_from_zero(self, target, "probabilities")

@@ -45,6 +45,10 @@ class NLL(ClassLoss):
         require_class_weights("weight", weight)
         self.weight = weight
 
+    @property
+    def last_layer(self) -> str | None:
+        return "log_softmax"
+
     def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         self.y, self.labels = output, self.labels_of(output, target)  # labels [*, N, 1]
         self.share = row_share(output, sample_weight)

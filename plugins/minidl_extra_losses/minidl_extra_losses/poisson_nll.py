@@ -52,6 +52,10 @@ class PoissonNLL(ValueLoss):
         require("eps", eps, eps > 0, "greater than 0")
         self.log_input, self.full, self.eps = log_input, full, eps
 
+    @property
+    def last_layer(self) -> str | None:
+        return None if self.log_input else "softplus"
+
     def check_values(self, target: Tensor) -> None:
         require_from_zero(self, target, "counts")
 
