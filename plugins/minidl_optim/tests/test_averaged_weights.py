@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from minidl_core import MSE, SGD, build_model, load_model, save_model, train
 from minidl_core.data.rounds import Examples
-from minidl_core.errors import RequestError
+from minidl_core.errors import ArgumentError, RequestError
 from minidl_core.spec import build_component
 from minidl_core.training import fit
 from minidl_core.training.early_stopping import EarlyStopping
@@ -148,3 +148,18 @@ def test_prints_as_the_spec_that_it_is():
 def test_an_average_of_averages_is_refused():
     with pytest.raises(RequestError, match="one that trains, and no average of one"):
         EMA(SWA(SGD()))
+
+
+@pytest.mark.parametrize(
+    ("average", "argument", "value"),
+    [
+        *((EMA, "decay", value) for value in (-0.1, 1, 1.5, True, None)),
+        *((SWA, "start", value) for value in (-1, 1.5, None)),
+        *((SWA, "every", value) for value in (0, -1, 1.5)),
+        *((EMA, "optimizer", value) for value in (0.9, None, MSE())),
+    ],
+)
+def test_arguments_out_of_range_are_refused_by_name(average, argument, value):
+    with pytest.raises(ArgumentError) as caught:
+        average(**{"optimizer": "sgd", argument: value})
+    assert caught.value.argument == argument

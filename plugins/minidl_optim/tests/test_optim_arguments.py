@@ -32,7 +32,9 @@ BAD = {
     "step_sizes": [1, [1], [0, 1], [2, 1], [-1, 1]],
     **{flag: [1, 0, None] for flag in ("amsgrad", "centered", "decay_biases", "decoupled_weight_decay", "maximize")},
 }
-NAMES = [one.name for one in registry().components("optimizer", "minidl-optim")]
+AVERAGES = {"ema", "swa"}
+"""Of which `test_averaged_weights.py` is."""
+NAMES = [one.name for one in registry().components("optimizer", "minidl-optim") if one.name not in AVERAGES]
 
 
 def optimizer_class(name: str):
