@@ -21,6 +21,7 @@ from minidl_core.testing import (
     initializers,
     layer_subject,
     layers,
+    loss_subject,
     losses,
     metrics,
     optimizers,
@@ -170,7 +171,7 @@ def _can_be_built(subject: Subject[Any]) -> bool:
 
 _BEHAVIOUR: dict[str, Callable[[Subject[Any]], list[torch.Tensor]]] = {
     "layer": layer_subject.behaviour,
-    "loss": losses.behaviour,
+    "loss": loss_subject.behaviour,
     "optimizer": optimizers.behaviour,
     "initializer": initializers.behaviour,
     "dataset": datasets.behaviour,
