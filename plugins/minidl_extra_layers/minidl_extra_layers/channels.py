@@ -23,11 +23,11 @@ def all_but_channels(axes: int) -> tuple[int, ...]:
 def require_axes(layer: Module, x: Tensor, axes: int, parameter: Parameter | None) -> None:
     """Raise ShapeError where examples cannot have so many axes, with or without the rounds of a parameter before them.
 
-    Without a parameter the rounds are not known, and x has as many axes as it has.
+    Without a parameter the rounds are not known, and x has as many axes as it has. An axis of 1 may always be there.
     """
-    rounds = 0 if parameter is None else parameter.value.dim() - len(parameter.shape)
-    fits = x.dim() > axes if parameter is None else x.dim() in (axes + 1, axes + 1 + rounds)
-    if not fits:
+    leading = x.shape[: max(0, x.dim() - axes - 1)]
+    rounds = len(leading) if parameter is None else parameter.value.dim() - len(parameter.shape)
+    if x.dim() <= axes or any(size > 1 for size in leading[: len(leading) - rounds]):
         raise ShapeError(
             f"{layer} takes examples of {axes} {'axis' if axes == 1 else 'axes'}, got {list(x.shape)}; write "
             f"axes={max(1, x.dim() - 1 - rounds)}"

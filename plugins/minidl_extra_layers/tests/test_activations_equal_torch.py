@@ -63,7 +63,7 @@ def test_it_equals_torchs(layer: Module, peer: torch.nn.Module, x: list[float], 
 
 @named
 def test_it_is_finite_far_out_in_float32(layer: Module, peer: torch.nn.Module) -> None:
-    x = torch.tensor([[-1e12, -1e6, -200.0, -88.8, 0.0, 88.8, 200.0, 1e6, 1e12]] * 2)
+    x = torch.tensor([[[-1e12, -1e6, -200.0, -88.8, 0.0, 88.8, 200.0, 1e6, 1e12]] * 2])
     dy = torch.ones_like(x)
     found = layer.forward(x), layer.backward(dy)
     for one, other in zip(found, peers(peer, x.double(), dy.double()), strict=True):
