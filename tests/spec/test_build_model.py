@@ -150,7 +150,9 @@ def test_a_repeated_layer_must_fit_itself() -> None:
 
 
 def test_an_input_of_several_axes_is_refused_where_a_layer_takes_one() -> None:
-    assert refused("linear(5,3)", (4, 5)) == [("linear expects 5 inputs but gets 4x5", "linear(5,3)")]
+    assert refused("linear(5,3)", (4, 5)) == [
+        ("linear expects 5 inputs but gets 4x5; put flatten before it", "linear(5,3)")
+    ]
 
 
 def test_outputs_that_do_not_fit_the_data_are_refused_at_the_last_layer() -> None:
