@@ -86,7 +86,7 @@ def fit(
     Raises:
         ShapeError: for features and targets that do not fit, and a loss that is not one number a round.
         DivergedError: when a loss or a weight becomes NaN or infinite. The model then has the weights of the last
-            epoch that ended well, or with early stopping those of each round's best epoch.
+            epoch that ended well, trained and not averaged, or with early stopping those of each round's best epoch.
     """
     require("epochs", epochs, epochs >= 0, "0 or greater")
     parameters = model.parameters
