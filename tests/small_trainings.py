@@ -11,9 +11,15 @@ from minidl_core.data.rounds import Examples
 from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Module, Sequential
 from minidl_core.optim import SGD, Optimizer
+from minidl_core.plugins import registry
 from minidl_core.training import fit
 
 ROWS, BATCH, EPOCHS = 23, 6, 5  # the last batch of an epoch has five rows
+
+AROUND = {"ema": "ema(adam(lr=0.03),decay=0.9)", "swa": "swa(sgd(lr=0.3),start=7,every=2)"}
+"""Optimizers that take another."""
+OPTIMIZERS = [AROUND.get(one.name, one.name) for one in registry().components("optimizer")]
+"""The spec of each that is installed."""
 
 
 def data(rounds: int = 1) -> Examples:

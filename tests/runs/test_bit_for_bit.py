@@ -9,9 +9,9 @@ import pytest
 import torch
 from run_folders import PARTS, assert_same_run, run_json
 from run_requests import KINDS, MODEL, Stop, request
+from small_trainings import OPTIMIZERS
 
 import minidl_core
-from minidl_core.plugins import registry
 from minidl_core.runs.repeat import repeat
 
 pytestmark = pytest.mark.usefixtures("no_reports")
@@ -47,7 +47,7 @@ def test_a_run_of_every_kind(kind: str) -> None:
     assert_same_run("stopped", "whole")
 
 
-@pytest.mark.parametrize("optimizer", [one.name for one in registry().components("optimizer")])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_run_with_every_optimizer_is_resumed_twice(optimizer: str) -> None:
     asked = {"model": MODEL, "data": "disk(n=40)", "epochs": 4, "batch_size": 16, "optimizer": optimizer, "rounds": 2}
     minidl_core.train(**asked, out="whole")

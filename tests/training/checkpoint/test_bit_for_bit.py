@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from small_trainings import OPTIMIZERS
 from torch import Tensor
 
 from minidl_core.data.rounds import Examples
 from minidl_core.losses import MSE
 from minidl_core.nn import Module, Sequential, saved
 from minidl_core.optim import Optimizer
-from minidl_core.plugins import registry
 from minidl_core.schedules import Progress, Schedule
 from minidl_core.spec import build_model
 from minidl_core.training import fit
@@ -190,11 +190,6 @@ def assert_goes_on(steps: int, **options: Any) -> None:
     trained(first, steps, **options)
     resumed, whole = Kept(first.last), Kept()
     assert_identical(trained(resumed, **options), trained(whole, **options))
-
-
-AROUND = {"ema": "ema(adam(lr=0.03),decay=0.9)", "swa": "swa(sgd(lr=0.3),start=7,every=2)"}
-"""Optimizers that take another, as specs."""
-OPTIMIZERS = [AROUND.get(one.name, one.name) for one in registry().components("optimizer")]
 
 
 @pytest.mark.parametrize("schedule", ["constant", "one_cycle", "reduce_on_plateau(factor=0.5,patience=0)"])
