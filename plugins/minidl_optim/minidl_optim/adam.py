@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.spec import Conformance
-from minidl_optim.descent import DECAYS, Descent, gradient_in_closed_form
+from minidl_optim.descent import DECAYS, gradient_in_closed_form
+from minidl_optim.moments import Moments
 
 
-class Adam(Descent):
+class Adam(Moments):
     """m = β₁ m + (1 - β₁) g,   v = β₂ v + (1 - β₂) g²,   w -= lr m̂ / (√v̂ + eps).
 
     m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) at step t (from 1): both means begin at 0, and this takes their bias away.
@@ -46,10 +46,8 @@ class Adam(Descent):
         decay_biases: bool = True,
         maximize: bool = False,
     ) -> None:
-        super().__init__(lr, weight_decay, decay_biases, maximize)
-        require("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers, each 0 or greater and less than 1")
-        require("eps", eps, eps > 0, "greater than 0")
-        self.betas, self.eps, self.amsgrad = betas, eps, amsgrad
+        super().__init__(lr, betas, eps, weight_decay, decay_biases, maximize)
+        self.amsgrad = amsgrad
 
     def step(self, parameters: FlatParameters) -> None:
         self.descend(parameters, self.decayed_gradient(parameters))
@@ -57,10 +55,7 @@ class Adam(Descent):
     def descend(self, parameters: FlatParameters, g: Tensor) -> None:
         self.steps += 1
         beta1, beta2 = self.betas
-        m = self.remembered("mean", parameters)
-        v = self.remembered("mean_square", parameters)
-        m.lerp_(g, 1 - beta1)
-        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        m, v = self.mean(parameters, g), self.mean_square(parameters, g)
         if self.amsgrad:
             v = self.remembered("largest_mean_square", parameters).clamp_min_(v)
         unbias = (1 - beta2**self.steps) ** 0.5  # √v̂ = √v / unbias, here on numbers and not on each weight

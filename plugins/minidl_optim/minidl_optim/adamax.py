@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.spec import Conformance
-from minidl_optim.descent import DECAYS, Descent, gradient_in_closed_form
+from minidl_optim.descent import DECAYS, gradient_in_closed_form
+from minidl_optim.moments import Moments
 
 
-class Adamax(Descent):
+class Adamax(Moments):
     """m = β₁ m + (1 - β₁) g,   u = max(β₂ u, |g| + eps),   w -= lr m̂ / u.
 
     m̂ = m / (1 - β₁ᵗ) at step t (from 1). g is that of the loss with λ w added.
@@ -42,18 +42,14 @@ class Adamax(Descent):
         decay_biases: bool = True,
         maximize: bool = False,
     ) -> None:
-        super().__init__(lr, weight_decay, decay_biases, maximize)
-        require("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers, each 0 or greater and less than 1")
-        require("eps", eps, eps > 0, "greater than 0")
-        self.betas, self.eps = betas, eps
+        super().__init__(lr, betas, eps, weight_decay, decay_biases, maximize)
 
     def step(self, parameters: FlatParameters) -> None:
         self.steps += 1
         g = self.decayed_gradient(parameters)
         beta1, beta2 = self.betas
-        m = self.remembered("mean", parameters)
+        m = self.mean(parameters, g)
         u = self.remembered("maximum", parameters)
-        m.lerp_(g, 1 - beta1)
         u.mul_(beta2).clamp_min_(g.abs() + self.eps)
         parameters.values -= self.lr / (1 - beta1**self.steps) * (m / u)
 

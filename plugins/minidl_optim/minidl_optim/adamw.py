@@ -41,6 +41,5 @@ class AdamW(Adam):
         super().__init__(lr, betas, eps, weight_decay, amsgrad, decay_biases, maximize)
 
     def step(self, parameters: FlatParameters) -> None:
-        self.remembered("mean", parameters)  # refuses parameters of another size before anything is changed
         self.shrink(parameters)
         self.descend(parameters, self.gradient(parameters))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.spec import Conformance
-from minidl_optim.descent import DECAYS, Descent
+from minidl_optim.descent import DECAYS
 from minidl_optim.layers import by_parameter, norm, ratio
+from minidl_optim.moments import Moments
 
 
 def _first_step(self: LAMB, w: Tensor, g: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ def _first_step(self: LAMB, w: Tensor, g: Tensor) -> Tensor:
     return torch.cat([w - self.lr * w.norm() / u.norm() * u for w, u in halves], -1)
 
 
-class LAMB(Descent):
+class LAMB(Moments):
     """u = m̂ / (√v̂ + eps) + λ w,   w -= lr ‖w‖ / ‖u‖ u,   each norm that of one parameter in one round.
 
     The means are Adam's: m = β₁ m + (1 - β₁) g, v = β₂ v + (1 - β₂) g², m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) at step
@@ -48,19 +48,13 @@ class LAMB(Descent):
         decay_biases: bool = True,
         maximize: bool = False,
     ) -> None:
-        super().__init__(lr, weight_decay, decay_biases, maximize)
-        require("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers, each 0 or greater and less than 1")
-        require("eps", eps, eps > 0, "greater than 0")
-        self.betas, self.eps = betas, eps
+        super().__init__(lr, betas, eps, weight_decay, decay_biases, maximize)
 
     def step(self, parameters: FlatParameters) -> None:
         self.steps += 1
         g = self.gradient(parameters)
         beta1, beta2 = self.betas
-        m = self.remembered("mean", parameters)
-        v = self.remembered("mean_square", parameters)
-        m.lerp_(g, 1 - beta1)
-        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        m, v = self.mean(parameters, g), self.mean_square(parameters, g)
         unbias = (1 - beta2**self.steps) ** 0.5  # √v̂ = √v / unbias, here on numbers and not on each weight
         change = unbias / (1 - beta1**self.steps) * (m / (v.sqrt() + self.eps * unbias))
         if self.weight_decay:

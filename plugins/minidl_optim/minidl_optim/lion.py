@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.spec import Conformance
 from minidl_optim.descent import DECAYS, Descent
+from minidl_optim.moments import require_betas
 
 
 class Lion(Descent):
@@ -42,7 +42,7 @@ class Lion(Descent):
         maximize: bool = False,
     ) -> None:
         super().__init__(lr, weight_decay, decay_biases, maximize)
-        require("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers, each 0 or greater and less than 1")
+        require_betas(betas)
         self.betas = betas
 
     def step(self, parameters: FlatParameters) -> None:

@@ -7,7 +7,8 @@ from torch import Tensor
 from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.spec import Conformance
-from minidl_optim.descent import DECAYS, Descent, gradient_in_closed_form
+from minidl_optim.descent import DECAYS, gradient_in_closed_form
+from minidl_optim.moments import Moments
 
 
 def _first_step(self: NAdam, w: Tensor, g: Tensor) -> Tensor:
@@ -22,7 +23,7 @@ def _first_step(self: NAdam, w: Tensor, g: Tensor) -> Tensor:
     return w - self.lr * ahead / (g.abs() + self.eps)
 
 
-class NAdam(Descent):
+class NAdam(Moments):
     """m = β₁ m + (1 - β₁) g,   v = β₂ v + (1 - β₂) g²,   w -= lr m̂ / (√v̂ + eps).
 
     Adam that looks one step of its momentum ahead: m̂ = g (1 - μₜ) / (1 - Πₜ) + m μₜ₊₁ / (1 - Πₜ₊₁). The momentum
@@ -59,22 +60,16 @@ class NAdam(Descent):
         decay_biases: bool = True,
         maximize: bool = False,
     ) -> None:
-        super().__init__(lr, weight_decay, decay_biases, maximize)
-        require("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers, each 0 or greater and less than 1")
-        require("eps", eps, eps > 0, "greater than 0")
+        super().__init__(lr, betas, eps, weight_decay, decay_biases, maximize)
         require("momentum_decay", momentum_decay, momentum_decay >= 0, "0 or greater")
-        self.betas, self.eps, self.momentum_decay = betas, eps, momentum_decay
-        self.decoupled_weight_decay = decoupled_weight_decay
+        self.momentum_decay, self.decoupled_weight_decay = momentum_decay, decoupled_weight_decay
 
     def step(self, parameters: FlatParameters) -> None:
         self.steps += 1
         beta1, beta2 = self.betas
-        m = self.remembered("mean", parameters)
-        v = self.remembered("mean_square", parameters)
         product = self.remembered("momentum_product", parameters, 1.0, size=1)  # Π, [*rounds, 1]
         g = self.gradient_beside_decay(parameters, self.decoupled_weight_decay)
-        m.lerp_(g, 1 - beta1)
-        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        m, v = self.mean(parameters, g), self.mean_square(parameters, g)
         momentum, next_momentum = (
             beta1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay)) for t in (self.steps, self.steps + 1)
         )

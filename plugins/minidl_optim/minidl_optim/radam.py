@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from minidl_core.errors import require
 from minidl_core.nn.parameter import FlatParameters
 from minidl_core.spec import Conformance
-from minidl_optim.descent import DECAYS, Descent, gradient_in_closed_form
+from minidl_optim.descent import DECAYS, gradient_in_closed_form
+from minidl_optim.moments import Moments
 
 
 def _first_step(self: RAdam, w: Tensor, g: Tensor) -> Tensor:
@@ -16,7 +16,7 @@ def _first_step(self: RAdam, w: Tensor, g: Tensor) -> Tensor:
     return w - self.lr * gradient_in_closed_form(self, w, g)
 
 
-class RAdam(Descent):
+class RAdam(Moments):
     """m = β₁ m + (1 - β₁) g,   v = β₂ v + (1 - β₂) g²,   w -= lr m̂, and later w -= lr r m̂ √(1 - β₂ᵗ) / (√v + eps).
 
     v is a mean of few squares at first, and says little. How many it is worth at step t (from 1) is
@@ -52,19 +52,14 @@ class RAdam(Descent):
         decay_biases: bool = True,
         maximize: bool = False,
     ) -> None:
-        super().__init__(lr, weight_decay, decay_biases, maximize)
-        require("betas", betas, all(0 <= beta < 1 for beta in betas), "two numbers, each 0 or greater and less than 1")
-        require("eps", eps, eps > 0, "greater than 0")
-        self.betas, self.eps, self.decoupled_weight_decay = betas, eps, decoupled_weight_decay
+        super().__init__(lr, betas, eps, weight_decay, decay_biases, maximize)
+        self.decoupled_weight_decay = decoupled_weight_decay
 
     def step(self, parameters: FlatParameters) -> None:
         self.steps += 1
         t, (beta1, beta2) = self.steps, self.betas
-        m = self.remembered("mean", parameters)
-        v = self.remembered("mean_square", parameters)
         g = self.gradient_beside_decay(parameters, self.decoupled_weight_decay)
-        m.lerp_(g, 1 - beta1)
-        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        m, v = self.mean(parameters, g), self.mean_square(parameters, g)
 
         long_run = max(2 / (1 - beta2) - 1, 5)  # ρ∞; where it is less than 5, ρ is so too, and nothing is ever scaled
         rho = long_run - 2 * t * beta2**t / (1 - beta2**t)
