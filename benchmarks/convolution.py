@@ -32,15 +32,13 @@ CASES: tuple[tuple[str, tuple[int, ...], int], ...] = (
 )
 
 
-def ours(spec: str, x: Tensor) -> Callable[[Tensor | None], Any]:
+def ours(layer: Any, x: Tensor) -> Callable[[Tensor], Any]:
     """Forward, and backward for a dy."""
-    layer: Any = build_model(spec, tuple(x.shape[-3:])).initialize(range(len(x) if x.dim() == 5 else 1))[0]
 
-    def run(dy: Tensor | None) -> Any:
-        y = layer.forward(x)
-        return y if dy is None else layer.backward(dy)
+    def run(dy: Tensor) -> Any:
+        layer.forward(x)
+        return layer.backward(dy)
 
-    run.layer = layer  # type: ignore[attr-defined]
     return run
 
 
@@ -80,9 +78,9 @@ def main() -> None:
         torch.set_num_threads(threads)
         for spec, shape, rounds in CASES[: options.cases]:
             x = torch.randn(*((rounds,) if rounds > 1 else ()), *shape)
-            ours_run = ours(spec, x)
-            dy = torch.randn_like(ours_run(None))
-            theirs_run = theirs(ours_run.layer, x)  # type: ignore[attr-defined]
+            layer = build_model(spec, shape[1:]).initialize(range(rounds))[0]
+            dy = torch.randn_like(layer.forward(x))
+            ours_run, theirs_run = ours(layer, x), theirs(layer, x)
             for run in (ours_run, theirs_run) * 3:
                 run(dy)
             pairs = [(milliseconds(ours_run, dy), milliseconds(theirs_run, dy)) for _ in range(options.turns)]

@@ -24,7 +24,7 @@ from minidl_core.training.capture.update import Update
 
 SIZE = 10**6
 STEPS_OF_A_TURN = 10
-PEERS: dict[str, type[torch.optim.Optimizer] | None] = {
+PEERS: dict[str, Any] = {
     "sgd": torch.optim.SGD,
     "momentum": torch.optim.SGD,
     "rmsprop": torch.optim.RMSprop,
@@ -75,10 +75,10 @@ def peers(name: str) -> dict[str, Step]:
         if peer is None:
             continue
         options: dict[str, Any] = {"momentum": 0.9, "lr": 0.1} if name == "momentum" else {}
-        found[f"loop, {of}"] = peer(weights, foreach=False, **options).step  # type: ignore[call-arg]
-        found[f"foreach, {of}"] = peer(weights, foreach=True, **options).step  # type: ignore[call-arg]
+        found[f"loop, {of}"] = peer(weights, foreach=False, **options).step
+        found[f"foreach, {of}"] = peer(weights, foreach=True, **options).step
         if peer in FUSED:
-            found[f"fused, {of}"] = peer(weights, fused=True, **options).step  # type: ignore[call-arg]
+            found[f"fused, {of}"] = peer(weights, fused=True, **options).step
     return found
 
 

@@ -21,6 +21,8 @@ class Optimizer(Component):
 
     kind: ClassVar[str] = "optimizer"
     steps: int = 0
+    lr: float | Tensor
+    """The learning rate, a number or a tensor `[*rounds, 1]`, of an optimizer that has one."""
 
     @abstractmethod
     def step(self, parameters: FlatParameters) -> None:

@@ -223,7 +223,7 @@ def each_round_may_have_its_own_learning_rate(subject: Subject[Optimizer]) -> No
     alone = [(subject.build(), parameters_of(values)) for values in values_of(*ROUNDS)]
     for first, scale in (0, 1.0), (STEPS, 0.1):  # a schedule changes it in the midst
         rates = [scale * lr for lr in LEARNING_RATES]
-        optimizer.lr = torch.tensor(rates, dtype=torch.float64).unsqueeze(-1)  # type: ignore[attr-defined]
+        optimizer.lr = torch.tensor(rates, dtype=torch.float64).unsqueeze(-1)
         alone = [
             (_going_on(subject.build(lr=lr), own), parameters)
             for lr, (own, parameters) in zip(rates, alone, strict=True)

@@ -80,7 +80,11 @@ class CapturedStep:
                     gradients = self._last = self._gradients(batches.shape[1:], block)
                     for rows in array_of(batches) if in_numpy else batches:
                         gradients.take(features, target, weight, rows)
-                        self._compute(gradients)
+                        try:
+                            gradients.run()
+                        except RuntimeError:
+                            gradients.explain()
+                            raise
                         self.update.run()
                         means[done] = gradients.mean_as_taken
                         done += 1
@@ -92,13 +96,6 @@ class CapturedStep:
         finally:
             self._say_obstacles()
         return done, False
-
-    def _compute(self, gradients: _Gradients) -> None:
-        try:
-            gradients.run()
-        except RuntimeError:
-            gradients.explain()
-            raise
 
     def _say_obstacles(self) -> None:
         """Say, once each, why steps run plainly that were to be captured."""

@@ -43,11 +43,11 @@ class AveragingOptimizer(Optimizer):
     @property
     def lr(self) -> Any:
         """The learning rate, which a schedule sets."""
-        return self.optimizer.lr  # type: ignore[attr-defined]
+        return self.optimizer.lr
 
     @lr.setter
     def lr(self, lr: Any) -> None:
-        self.optimizer.lr = lr  # type: ignore[attr-defined]
+        self.optimizer.lr = lr
 
     @property
     def steps(self) -> int:
