@@ -10,7 +10,7 @@ from torch import Tensor
 
 from minidl_core.errors import RequestError, ShapeError
 from minidl_core.nn.saved import saved
-from minidl_core.spec.component import Component
+from minidl_core.spec.component import Component, spec_name
 
 
 class Prediction(NamedTuple):
@@ -38,6 +38,8 @@ class Loss(Component):
 
     is_of_classes: ClassVar[bool] = False
     """Whether its targets are classes alone, and never values."""
+    is_of_values: ClassVar[bool] = False
+    """Whether its targets are values alone, and never classes."""
     scales_target: ClassVar[bool] = True
     """Whether target values are standardized before it sees them; not where they have a meaning of their own, such as
     counts."""
@@ -71,7 +73,16 @@ class Loss(Component):
         return [Prediction("", self.predicted(output))]
 
     def encode(self, labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
-        """Class labels as the targets that this loss compares with: one-hot unless a loss says otherwise."""
+        """Class labels as the targets that this loss compares with: one-hot unless a loss says otherwise.
+
+        Raises ShapeError where it is of values: a label is the number of a class, and not an amount.
+        """
+        if self.is_of_values:
+            raise ShapeError(
+                f"{spec_name(type(self))} compares outputs with values, and not with classes; where the target's whole "
+                "numbers are amounts, say so with --task regression (task='regression' in Python), else use "
+                "cross_entropy"
+            )
         return encode_labels(labels, outputs, dtype)
 
     def scores(self, output: Tensor) -> Tensor:
@@ -90,7 +101,7 @@ class Loss(Component):
 
 
 class ElementwiseLoss(Loss):
-    """The mean, over batch and features, of a function of each output y and its target t.
+    """The mean, over batch and targets, of a function of each target t and its output y, or its outputs.
 
     A subclass gives the function, `value`, and its derivative with respect to y, `derivative`.
     """
@@ -99,21 +110,24 @@ class ElementwiseLoss(Loss):
 
     @abstractmethod
     def value(self, y: Tensor, t: Tensor) -> Tensor:
-        """The loss of each element; keeps what `derivative` needs."""
+        """The loss of each target, `[*, N, T]`, of outputs `[*, N, outputs_for(T)]`; keeps what `derivative` needs."""
 
     @abstractmethod
     def derivative(self) -> Tensor:
-        """The derivative of each element's loss with respect to its output."""
+        """The derivative of each target's loss with respect to its outputs, of their shape."""
 
     def forward(self, output: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         if is_labels(output, target):
             target = self.encode(target, output.shape[-1], output.dtype)
-        if target.shape != output.shape or output.dim() < 2:
+        targets = target.shape[-1] if target.dim() else 0
+        if output.dim() < 2 or output.shape != (*target.shape[:-1], self.outputs_for(targets)):
+            each = self.outputs_for(1)
+            labels = "" if self.is_of_values else ", or the target integer labels [*rounds, batch]"
             raise ShapeError(
-                f"output {list(output.shape)} and target {list(target.shape)} must both be [*rounds, batch, features], "
-                "or the target integer labels [*rounds, batch]"
+                f"output {list(output.shape)} and target {list(target.shape)} must be [*rounds, batch, "
+                f"{f'{each} * ' if each > 1 else ''}targets] and [*rounds, batch, targets]{labels}"
             )
-        self.share = row_share(output, sample_weight) / output.shape[-1]
+        self.share = row_share(output, sample_weight) / targets
         return (self.value(output, target) * self.share).sum((-2, -1))
 
     def backward(self) -> Tensor:
@@ -124,6 +138,8 @@ class ElementwiseLoss(Loss):
 
         A single output p is [1 - p, p]. A row whose outputs are all 0 has the same probability for each class.
         """
+        if self.is_of_values:
+            return super().probabilities(output)
         p = output.clamp(0, 1)
         if output.shape[-1] == 1:
             return torch.cat([1 - p, p], -1)

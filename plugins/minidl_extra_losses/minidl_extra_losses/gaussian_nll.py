@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from minidl_core.errors import require
-from minidl_core.losses import Prediction
+from minidl_core.losses import ElementwiseLoss, Prediction
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_losses.value_loss import ValueLoss
 
 
-class GaussianNLL(ValueLoss):
+class GaussianNLL(ElementwiseLoss):
     """(c + (m - t)² exp(-c)) / 2, of mean m and log-variance s, c = max(s, log eps); its mean over batch and targets.
 
     d/dy: d/dm = (m - t) exp(-c),   d/ds = (1 - (m - t)² exp(-c)) / 2 where s > log eps, else 0.
@@ -39,6 +39,7 @@ class GaussianNLL(ValueLoss):
         examples=({}, {"full": True}, {"eps": 0.2}),
         outputs=lambda _, y: y.clamp(-5, 5),  # beside a row of a tiny variance no other row could be seen
     )
+    is_of_values: ClassVar[bool] = True
     error: Tensor = saved()
     precision: Tensor = saved()
     free: Tensor = saved()

@@ -11,7 +11,7 @@ from minidl_core.errors import ShapeError
 from minidl_core.losses import ElementwiseLoss
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_losses.value_loss import require_from_zero
+from minidl_extra_losses.from_zero import require_from_zero
 
 
 class KLDivergence(ElementwiseLoss):

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from minidl_core.errors import require
+from minidl_core.losses import ElementwiseLoss
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_losses.value_loss import ValueLoss, require_from_zero
+from minidl_extra_losses.from_zero import require_from_zero
 
 
-class PoissonNLL(ValueLoss):
+class PoissonNLL(ElementwiseLoss):
     """exp(y) - t y, of the logarithm y of a rate, or y - t log(y + eps) of a rate y; its mean over batch and targets.
 
     d/dy = exp(y) - t, or 1 - t / (y + eps).
@@ -43,6 +44,7 @@ class PoissonNLL(ValueLoss):
         # Beside a rate of exp(60) no other row could be seen, and exp(89) is more than float32 holds.
         outputs=lambda self, y: y.clamp(max=10) if self.log_input else y.abs(),
     )
+    is_of_values: ClassVar[bool] = True
     scales_target: ClassVar[bool] = False
 
     y: Tensor = saved()
@@ -64,6 +66,7 @@ class PoissonNLL(ValueLoss):
         return output.exp() if self.log_input else output
 
     def value(self, y: Tensor, t: Tensor) -> Tensor:
+        t = t.to(y)
         self.y, self.t = y, t
         value = y.exp() - t * y if self.log_input else y - t * (y + self.eps).log()
         if not self.full:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 from torch import Tensor
 
 from minidl_core.errors import require
-from minidl_core.losses import Prediction
+from minidl_core.losses import ElementwiseLoss, Prediction
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_losses.value_loss import ValueLoss
 
 
-class Quantile(ValueLoss):
+class Quantile(ElementwiseLoss):
     """max(q e, (q - 1) e), of e = t - y, for each quantile q; its mean over batch, targets and quantiles.
 
     d/dy = -q where y < t, 1 - q where y > t, and the mean of both, 1/2 - q, where they are equal.
@@ -38,6 +38,7 @@ class Quantile(ValueLoss):
         examples=({}, {"quantiles": [0.25]}),
         refused=({"quantiles": []}, {"quantiles": [0.5, 0.1]}, {"quantiles": [0.5, 0.5]}, {"quantiles": [0.5, 1]}),
     )
+    is_of_values: ClassVar[bool] = True
     slope: Tensor = saved()
 
     def __init__(self, quantiles: Sequence[float] = (0.1, 0.5, 0.9)) -> None:
