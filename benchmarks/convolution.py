@@ -17,6 +17,7 @@ from torch import Tensor
 
 from minidl_core.cli.output import print_table
 from minidl_core.spec import build_model
+from minidl_core.spec.shape import spelt
 
 HEADINGS = ("CONVOLUTION", "INPUT", "ROUNDS", "THREADS", "MINIDL MS", "PYTORCH MS", "RATIO", "QUARTILES")
 CASES: tuple[tuple[str, tuple[int, ...], int], ...] = (
@@ -87,7 +88,7 @@ def main() -> None:
             ratios = [one / other for one, other in pairs]
             low, middle, high = statistics.quantiles(ratios, n=4)
             medians = [f"{statistics.median(times):.2f}" for times in zip(*pairs, strict=True)]
-            size = "x".join(map(str, shape))
+            size = spelt(shape)
             rows.append((spec, size, str(rounds), str(threads), *medians, f"{middle:.2f}", f"{low:.2f} to {high:.2f}"))
     print_table(HEADINGS, rows, right=HEADINGS[2:])
 

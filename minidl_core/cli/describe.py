@@ -11,12 +11,11 @@ import click
 from minidl_core.cli import completion
 from minidl_core.cli.output import json_option, print_json, print_table
 from minidl_core.cli.preprocessing import print_trained, trained_as_json
+from minidl_core.spec.shape import Shape, spelt
 
 if TYPE_CHECKING:
     from minidl_core.nn import Sequential
     from minidl_core.training import TrainedModel
-
-Shape = tuple[int, ...]
 
 
 class _Row(NamedTuple):
@@ -63,8 +62,12 @@ def describe(spec: str, input_shape: Shape | None, as_json: bool) -> None:
         return
     if trained:
         print_trained(trained)
-    table = [(row.name, row.spec, _sizes(row.output), f"{row.parameters:,}", f"{row.operations:,}") for row in rows]
-    table = [("", "input", _sizes(shape), "", ""), *table, ("", "total", "", f"{parameters:,}", f"{operations:,}")]
+    table = [(row.name, row.spec, spelt(row.output), f"{row.parameters:,}", f"{row.operations:,}") for row in rows]
+    table = [
+        ("", "input", spelt(shape), "", ""),
+        *table,
+        ("", "total", "", f"{parameters:,}", f"{operations:,}"),
+    ]
     headings = ("", "LAYER", "OUTPUT", "PARAMETERS", "OPERATIONS")
     print_table(headings, table, right=headings[2:])
 
@@ -90,7 +93,3 @@ def _rows(model: Sequential, shape: Shape, prefix: str) -> Iterator[_Row]:
             output = layer.output_shape(shape)
             yield _Row(prefix + name, str(layer), output, parameters, layer.operations(shape))
         shape = layer.output_shape(shape)
-
-
-def _sizes(shape: Shape) -> str:
-    return "x".join(map(str, shape))

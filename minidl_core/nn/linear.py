@@ -11,6 +11,7 @@ from minidl_core.nn.initializers import Initializer, KaimingUniform
 from minidl_core.nn.module import Module
 from minidl_core.nn.parameter import Parameter
 from minidl_core.nn.saved import saved
+from minidl_core.spec.shape import spelt
 
 
 class Linear(Module):
@@ -57,7 +58,7 @@ class Linear(Module):
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if shape != (self.in_features,):
             advice = "; put flatten before it" if len(shape) > 1 else ""
-            raise ShapeError(f"linear expects {self.in_features} inputs but gets {'x'.join(map(str, shape))}{advice}")
+            raise ShapeError(f"linear expects {self.in_features} inputs but gets {spelt(shape)}{advice}")
         return (self.out_features,)
 
     def operations(self, shape: tuple[int, ...]) -> int:

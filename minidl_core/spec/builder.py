@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from minidl_core.errors import MinidlError, ShapeError
 from minidl_core.plugins import registry
-from minidl_core.spec.calls import NO_NAMES, CallBuilder, Failed, Names, Shape
+from minidl_core.spec.calls import NO_NAMES, CallBuilder, Failed, Names
 from minidl_core.spec.component import constructor
 from minidl_core.spec.limits import MAX_PARAMETERS
 from minidl_core.spec.parser import read
 from minidl_core.spec.problems import spec_error
+from minidl_core.spec.shape import Shape, spelt
 from minidl_core.spec.syntax import Argument, Broken, Call, Chain, Hole, Item, Literal, Value
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class _ModelBuilder(CallBuilder):
         written = arguments.get(expected) if expected else None
         size = written.value if isinstance(written, Literal) and type(written.value) is int else 0
         if isinstance(written, Hole) and shape is not None and len(shape) < -layer_class.input_axis:
-            message = f"{call.name} takes examples of {-layer_class.input_axis} axes, and gets {_written(shape)}"
+            message = f"{call.name} takes examples of {-layer_class.input_axis} axes, and gets {spelt(shape)}"
             advice = "give them another shape before it, as reshape(1,8,8) does"
             raise self.problem(message, call.span, advice, "shape error")
         sizes: dict[str, int] = {}
@@ -155,7 +156,7 @@ class _ModelBuilder(CallBuilder):
             raise self.problem(str(error), call.span, kind="shape error") from None
         except Exception as error:
             # As with its constructor: whatever a plugin's layer raises is a problem of this spec.
-            message = f"{call.name} does not take inputs of shape {_written(shape or ())}"
+            message = f"{call.name} does not take inputs of shape {spelt(shape or ())}"
             raise self.problem(f"{message}: {type(error).__name__}: {error}", call.span, kind="shape error") from error
 
     def chain(self, chain: Chain, shape: Shape | None) -> Sequential:
@@ -203,8 +204,4 @@ def _with_hole(call: Call, written: Value) -> Call:
 
 
 def _sizes(shape: Shape) -> str:
-    return "1 output" if shape == (1,) else _written(shape) + (" outputs" if len(shape) == 1 else " values")
-
-
-def _written(shape: Shape) -> str:
-    return "x".join(map(str, shape))
+    return "1 output" if shape == (1,) else spelt(shape) + (" outputs" if len(shape) == 1 else " values")

@@ -22,10 +22,10 @@ from minidl_core.spec.component import (
 )
 from minidl_core.spec.limits import MAX_LAYERS
 from minidl_core.spec.problems import Problem
+from minidl_core.spec.shape import Shape
 from minidl_core.spec.signature import signature_of
 from minidl_core.spec.syntax import Broken, Call, Chain, Hole, ListValue, Literal, Span, Value, layer_count
 
-Shape = tuple[int, ...]
 Names = Mapping[tuple[str, str], str]
 """What a name of a kind stands for, where it is not what is registered under it: its qualified name."""
 NO_NAMES: Names = MappingProxyType({})

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import cast
 
 import torch
 from torch import Tensor
 
 from minidl_core.errors import require
-from minidl_core.nn import Module
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_layers.windows import Sizes, per_axis, places, require_maps, shape_of_examples
+from minidl_extra_layers.pool2d import Pool2d
+from minidl_extra_layers.windows import Sizes, shape_of_examples
 
 
-class AvgPool2d(Module):
+class AvgPool2d(Pool2d):
     """y[p] = Σ_k x[stride p + k - padding] / n[p], p and k in rows and columns; what is outside is 0.
 
     dx[q] = Σ dy[p] / n[p] over the windows p in which q is.
@@ -58,13 +57,9 @@ class AvgPool2d(Module):
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
-        self.kernel = per_axis("kernel_size", kernel_size, 2, 1)
-        self.stride = self.kernel if stride is None else per_axis("stride", stride, 2, 1)
-        self.padding = per_axis("padding", padding, 2, 0)
-        half = all(2 * p <= k for p, k in zip(self.padding, self.kernel, strict=True))
-        require("padding", padding, half, "at most half of kernel_size")
+        super().__init__(kernel_size, stride, padding, 1, ceil_mode)
         require("divisor_override", divisor_override, divisor_override != 0, "none, or another number than 0")
-        self.ceil_mode, self.count_include_pad, self.divisor = ceil_mode, count_include_pad, divisor_override
+        self.count_include_pad, self.divisor = count_include_pad, divisor_override
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, C, H, W] -> [*, N, C, H', W']
         self.output_shape(shape_of_examples(x, 3))
@@ -96,12 +91,3 @@ class AvgPool2d(Module):
         for offset in range(k):
             padded[..., offset : offset + last : s].add_(share)
         return padded[..., p : p + size]
-
-    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        require_maps(self, shape, "C", "H", "W")
-        windows = zip(shape[1:], self.kernel, self.stride, self.padding, strict=True)
-        return (shape[0], *(places(*window, ceil_mode=self.ceil_mode) for window in windows))
-
-    def operations(self, shape: tuple[int, ...]) -> int:
-        """A sum for each number of each window."""
-        return math.prod(self.output_shape(shape)) * math.prod(self.kernel)

@@ -10,6 +10,7 @@ from torch import Tensor
 from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module, Normal, Parameter, Zeros, saved
 from minidl_core.spec import Conformance
+from minidl_core.spec.shape import spelt
 from minidl_extra_layers.channels import all_but_channels, along_channels, require_axes
 from minidl_extra_layers.normalized import normalized, through_normalized
 
@@ -125,7 +126,7 @@ class BatchNorm(Module):
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(shape) != self.axes or shape[0] != self.num_features:
             expected = f"{self.num_features} channels in {self.axes} axes"
-            raise ShapeError(f"batch_norm expects examples with {expected} but gets {'x'.join(map(str, shape))}")
+            raise ShapeError(f"batch_norm expects examples with {expected} but gets {spelt(shape)}")
         return shape
 
     def input_shape(self) -> tuple[int, ...] | None:

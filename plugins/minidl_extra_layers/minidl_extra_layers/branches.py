@@ -51,7 +51,3 @@ def added(one: Tensor, other: Tensor, layer: Module) -> Tensor:
     if one.shape[-axes:] != other.shape[-axes:]:
         raise ShapeError(f"{layer} cannot add {list(other.shape)} to {list(one.shape)}")
     return one + other
-
-
-def written(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

@@ -9,7 +9,8 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_layers.branches import Branches, written
+from minidl_core.spec.shape import spelt
+from minidl_extra_layers.branches import Branches
 
 
 class Concat(Branches):
@@ -52,7 +53,7 @@ class Concat(Branches):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         shapes = self.output_shapes(shape)
-        given = " and ".join(map(written, shapes))
+        given = " and ".join(map(spelt, shapes))
         if any(len(one) != self.axes for one in shapes):
             raise ShapeError(
                 f"concat joins examples of {self.axes} axes, and its chains give {given}; write axes={len(shapes[0])}"

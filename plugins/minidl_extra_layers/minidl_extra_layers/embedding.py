@@ -10,6 +10,7 @@ from torch import Tensor
 from minidl_core.errors import DataError, ShapeError, require
 from minidl_core.nn import Initializer, Module, Parameter, saved
 from minidl_core.spec import Conformance
+from minidl_core.spec.shape import spelt
 
 
 class Embedding(Module):
@@ -103,5 +104,5 @@ class Embedding(Module):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(shape) != self.axes:
-            raise ShapeError(f"embedding expects examples of {self.axes} axes but gets {'x'.join(map(str, shape))}")
+            raise ShapeError(f"embedding expects examples of {self.axes} axes but gets {spelt(shape)}")
         return (*shape, self.embedding_dim)

@@ -8,14 +8,14 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from minidl_core.errors import ShapeError, require
-from minidl_core.nn import Module
+from minidl_core.errors import ShapeError
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_layers.windows import Sizes, per_axis, places, require_maps, shape_of_examples
+from minidl_extra_layers.pool2d import Pool2d
+from minidl_extra_layers.windows import Sizes, shape_of_examples
 
 
-class MaxPool2d(Module):
+class MaxPool2d(Pool2d):
     """y[p] = max over k of x[stride p + dilation k - padding], p and k in rows and columns; what is outside is -∞.
 
     dx[q] = Σ dy[p] over the windows p whose greatest number stands at q; of equal ones the first, row by row.
@@ -58,13 +58,7 @@ class MaxPool2d(Module):
         dilation: Sizes = 1,
         ceil_mode: bool = False,
     ) -> None:
-        self.kernel = per_axis("kernel_size", kernel_size, 2, 1)
-        self.stride = self.kernel if stride is None else per_axis("stride", stride, 2, 1)
-        self.padding = per_axis("padding", padding, 2, 0)
-        self.dilation = per_axis("dilation", dilation, 2, 1)
-        half = all(2 * p <= k for p, k in zip(self.padding, self.kernel, strict=True))
-        require("padding", padding, half, "at most half of kernel_size")
-        self.ceil_mode = ceil_mode
+        super().__init__(kernel_size, stride, padding, dilation, ceil_mode)
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, C, H, W] -> [*, N, C, H', W']
         self.output_shape(shape_of_examples(x, 3))
@@ -81,16 +75,11 @@ class MaxPool2d(Module):
         return dx.scatter_add(-1, at, dy.flatten(-2)).view(*dy.shape[:-2], *self.size)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        require_maps(self, shape, "C", "H", "W")
+        pooled = super().output_shape(shape)
         geometry = zip(shape[1:], self.padding, self.dilation, strict=True)
         if any(padding > 0 and dilation > size for size, padding, dilation in geometry):
             # There might be no number in a window: PyTorch gives a place outside of the map for it.
             raise ShapeError(
                 f"{self} steps over maps {list(shape[1:])}; make the dilation smaller, or leave padding out"
             )
-        windows = zip(shape[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
-        return (shape[0], *(places(*window, ceil_mode=self.ceil_mode) for window in windows))
-
-    def operations(self, shape: tuple[int, ...]) -> int:
-        """A comparison for each number of each window."""
-        return math.prod(self.output_shape(shape)) * math.prod(self.kernel)
+        return pooled

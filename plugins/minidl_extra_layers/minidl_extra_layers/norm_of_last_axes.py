@@ -9,6 +9,7 @@ from torch import Tensor
 
 from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Initializer, Module, Parameter
+from minidl_core.spec.shape import spelt
 from minidl_extra_layers.channels import require_axes
 
 
@@ -51,9 +52,8 @@ class NormOfLastAxes(Module):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(shape) != self.axes or shape[-len(self.shape) :] != self.shape:
-            last, name = "x".join(map(str, self.shape)), str(self).partition("(")[0]
-            given = "x".join(map(str, shape))
-            raise ShapeError(f"{name} expects examples of {self.axes} axes, the last {last}, but gets {given}")
+            last, name = spelt(self.shape), str(self).partition("(")[0]
+            raise ShapeError(f"{name} expects examples of {self.axes} axes, the last {last}, but gets {spelt(shape)}")
         return shape
 
     def input_shape(self) -> tuple[int, ...] | None:

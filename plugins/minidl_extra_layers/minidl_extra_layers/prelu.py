@@ -10,6 +10,7 @@ from torch import Tensor
 from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module, Normal, Parameter, saved
 from minidl_core.spec import Conformance
+from minidl_core.spec.shape import spelt
 from minidl_extra_layers.channels import all_but_channels, along_channels, require_axes
 
 
@@ -65,7 +66,7 @@ class PReLU(Module):
         return torch.where(self.x > 0, dy, along_channels(self.weight.value, self.axes) * dy)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        sizes = "x".join(map(str, shape))
+        sizes = spelt(shape)
         if len(shape) != self.axes:
             raise ShapeError(f"prelu expects examples with {self.axes} axes but gets {sizes}")
         if self.num_parameters not in (1, shape[0]):

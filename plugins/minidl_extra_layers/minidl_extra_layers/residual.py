@@ -9,7 +9,8 @@ from torch import Tensor
 from minidl_core.errors import ShapeError
 from minidl_core.nn import Module
 from minidl_core.spec import Conformance
-from minidl_extra_layers.branches import added, written
+from minidl_core.spec.shape import spelt
+from minidl_extra_layers.branches import added
 
 
 class Residual(Module):
@@ -38,8 +39,7 @@ class Residual(Module):
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if (out := self.inner.output_shape(shape)) != shape:
             raise ShapeError(
-                f"residual adds what comes in, {written(shape)}, to what its chain gives, {written(out)}; make both "
-                "alike"
+                f"residual adds what comes in, {spelt(shape)}, to what its chain gives, {spelt(out)}; make both alike"
             )
         return shape
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module, saved
 from minidl_core.spec import Conformance
+from minidl_core.spec.shape import spelt
 
 
 class Softmax(Module):
@@ -91,4 +92,4 @@ def require_from_the_last(argument: str, dim: int) -> None:
 def require_axis(layer: Module, dim: int, shape: tuple[int, ...]) -> None:
     """Raise ShapeError for examples that have no such axis."""
     if len(shape) < -dim:
-        raise ShapeError(f"{layer} expects examples with {-dim} axes or more but gets {'x'.join(map(str, shape))}")
+        raise ShapeError(f"{layer} expects examples with {-dim} axes or more but gets {spelt(shape)}")

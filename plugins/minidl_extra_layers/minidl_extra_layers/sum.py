@@ -9,7 +9,8 @@ from torch import Tensor
 from minidl_core.errors import ShapeError
 from minidl_core.nn import Module
 from minidl_core.spec import Conformance
-from minidl_extra_layers.branches import Branches, added, written
+from minidl_core.spec.shape import spelt
+from minidl_extra_layers.branches import Branches, added
 
 
 class Sum(Branches):
@@ -44,7 +45,7 @@ class Sum(Branches):
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         shapes = self.output_shapes(shape)
         if len(set(shapes)) > 1:
-            raise ShapeError(f"sum adds outputs of one shape, and its chains give {' and '.join(map(written, shapes))}")
+            raise ShapeError(f"sum adds outputs of one shape, and its chains give {' and '.join(map(spelt, shapes))}")
         return shapes[0]
 
     def operations(self, shape: tuple[int, ...]) -> int:
