@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+
+from minidl_core.training import Training
 
 DATA = Path(__file__).parent / "data"
 
@@ -42,3 +44,13 @@ def show(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     for row in rows:
         table.add_row(*map(str, row))
     Console().print(table)
+
+
+def show_networks(trainings: Mapping[str, Training]) -> None:
+    """Print a table of how well networks tell classes apart."""
+    rows = []
+    for name, training in trainings.items():
+        weights = training.trained.model.parameters.values.shape[-1]
+        accuracies = training.train["accuracy"], training.test["accuracy"] if training.test else ""
+        rows.append((name, f"{weights:,}", *accuracies, f"{training.seconds:.1f} s"))
+    show(("network", "weights", "train accuracy", "test accuracy", "time"), rows)

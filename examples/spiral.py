@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from options import Options, options, show
+from options import Options, options, show_networks
 
 import minidl_core
 from minidl_core.pictures import pictures_of
@@ -32,14 +32,10 @@ def run(model: str, chosen: Options) -> Training:
 
 def main() -> None:
     chosen = options(__doc__, epochs=100, rounds=5)
-    rows = []
-    for name, model in NETWORKS.items():
-        training = run(model, chosen)
-        figures = training.train["accuracy"], training.test["accuracy"] if training.test else ""
-        rows.append((name, *figures, f"{training.seconds:.1f} s"))
-    show(("network", "train accuracy", "test accuracy", "time"), rows)
+    trainings = {name: run(model, chosen) for name, model in NETWORKS.items()}
+    show_networks(trainings)
     if chosen.picture is not None:
-        chosen.picture.write_bytes(pictures_of(training)["regions"].png())
+        chosen.picture.write_bytes(pictures_of(trainings["two hidden layers"])["regions"].png())
 
 
 if __name__ == "__main__":
