@@ -36,7 +36,7 @@ clean:
 
 .venv/installed: $(PROJECTS)
 	$(PYTHON) -m venv .venv
-	$(INSTALL) --editable ".[tables,report]" $(PLUGINS:%=--editable %)
+	$(INSTALL) --editable ".[tables,report,jit]" $(PLUGINS:%=--editable %)
 	touch $@
 
 .venv/installed-dev: .venv/installed

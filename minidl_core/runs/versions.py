@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 
 import numpy as np
@@ -20,6 +21,8 @@ def versions() -> dict[str, str]:
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
+    with suppress(metadata.PackageNotFoundError):
+        found["llvmlite"] = metadata.version("llvmlite")  # without it a step is rounded a little differently
     providers = [report.provider for report in loaded_plugins().reports if report.state in ("ok", "conflict")]
     return found | {one.distribution: one.version for one in sorted(providers, key=lambda one: one.distribution)}
 

@@ -71,6 +71,11 @@ class Elementwise(NamedTuple):
     keywords: Mapping[str, Any] = MappingProxyType({})
     """What torch's function takes beside them: the scale of a sum."""
 
+    @property
+    def values(self) -> list[Value]:
+        """Those that it takes."""
+        return [one for one in (*self.inputs, *self.keywords.values()) if isinstance(one, Value)]
+
 
 def elementwise(operation: Operation) -> Elementwise | None:
     """An operation as one that treats each number by itself, where it is one of those above; else None."""

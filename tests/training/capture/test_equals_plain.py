@@ -22,7 +22,7 @@ from minidl_core.spec import build_component, build_model
 from minidl_core.testing.layer_subject import example_shape
 from minidl_core.testing.subject import Subject, subjects
 from minidl_core.training import fit
-from minidl_core.training.capture import phase
+from minidl_core.training.capture import loops, phase
 from minidl_core.training.capture.program import Program
 
 ROWS, BATCH, EPOCHS, FEATURES, OUTPUTS = 37, 17, 4, 3, 4  # the last batch of an epoch has three rows
@@ -75,6 +75,16 @@ def nothing_runs_plainly(caplog: pytest.LogCaptureFixture) -> Any:
     assert caplog.messages == []
 
 
+KINDS = [(1, False), (3, False), (1, True)]
+"""Rounds, and whether all that is number by number is loops, which short vectors are not of themselves."""
+
+
+@pytest.fixture
+def of_loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        monkeypatch.setattr(loops, "FEWEST_NUMBERS", 1)
+
+
 class Shaped(Module):
     """The numbers of an example of so many axes in another shape."""
 
@@ -94,8 +104,8 @@ class Shaped(Module):
         return self.shape
 
 
-@pytest.mark.usefixtures("nothing_runs_plainly")
-@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.usefixtures("nothing_runs_plainly", "of_loops")
+@pytest.mark.parametrize(("rounds", "of_loops"), KINDS, indirect=["of_loops"])
 @pytest.mark.parametrize("subject", of_kind("layer"))
 def test_every_layer(subject: Subject[Module], rounds: int) -> None:
     def run(capture: bool) -> tuple[Tensor, Tensor]:
@@ -115,8 +125,8 @@ def test_every_layer(subject: Subject[Module], rounds: int) -> None:
     assert_same(run(True), run(False))
 
 
-@pytest.mark.usefixtures("nothing_runs_plainly")
-@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.usefixtures("nothing_runs_plainly", "of_loops")
+@pytest.mark.parametrize(("rounds", "of_loops"), KINDS, indirect=["of_loops"])
 @pytest.mark.parametrize("labels", [False, True])
 @pytest.mark.parametrize("subject", of_kind("loss"))
 def test_every_loss(subject: Subject[Loss], labels: bool, rounds: int) -> None:
@@ -141,8 +151,8 @@ def test_every_loss(subject: Subject[Loss], labels: bool, rounds: int) -> None:
     assert_same(run(True), plain)
 
 
-@pytest.mark.usefixtures("nothing_runs_plainly")
-@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.usefixtures("nothing_runs_plainly", "of_loops")
+@pytest.mark.parametrize(("rounds", "of_loops"), KINDS, indirect=["of_loops"])
 @pytest.mark.parametrize("subject", of_kind("optimizer"))
 def test_every_optimizer(subject: Subject[Optimizer], rounds: int) -> None:
     optimizers = [subject.build(), subject.build()]
@@ -162,7 +172,7 @@ def test_every_optimizer(subject: Subject[Optimizer], rounds: int) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("optimizer", ["sgd", *(named(name) for name in ("adam", "adamw", "rmsprop", "adagrad"))])
-def test_parameters_so_many_that_they_are_updated_in_blocks(optimizer: str, threads: int) -> None:
+def test_parameters_so_many_that_threads_share_a_loop(optimizer: str, threads: int) -> None:
     def run(capture: bool) -> tuple[Tensor, Tensor]:
         model = build_model("linear(3,300)-relu-linear(300,600)-relu-linear(600,4)")
         updates: Optimizer = build_component("optimizer", optimizer)

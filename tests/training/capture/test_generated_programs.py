@@ -6,8 +6,9 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
+import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Module, Sequential, saved
 from minidl_core.optim import SGD
 from minidl_core.training import fit
+from minidl_core.training.capture import loops
 
 FEATURES, ROWS, BATCH, EPOCHS = 4, 37, 17, 4  # the last batch of an epoch has three rows
 
@@ -141,6 +143,19 @@ def nothing_runs_plainly() -> Iterator[None]:
 @settings(deadline=None, max_examples=80)
 @given(forward=programs(), backward=programs(), rounds=st.sampled_from([1, 3]))
 def test_a_captured_program_gives_what_a_plain_one_gives(forward: Program, backward: Program, rounds: int) -> None:
+    _assert_captured_is_plain(forward, backward, rounds)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(forward=programs(), backward=programs(), rounds=st.sampled_from([1, 3]))
+def test_so_does_one_of_loops(
+    monkeypatch: pytest.MonkeyPatch, forward: Program, backward: Program, rounds: int
+) -> None:
+    monkeypatch.setattr(loops, "FEWEST_NUMBERS", 1)
+    _assert_captured_is_plain(forward, backward, rounds)
+
+
+def _assert_captured_is_plain(forward: Program, backward: Program, rounds: int) -> None:
     def trained(capture: bool) -> tuple[Tensor, Tensor]:
         model = Sequential(Linear(FEATURES, FEATURES), Generated(forward, backward), Linear(FEATURES, FEATURES))
         model.initialize(range(rounds), dtype=torch.float64)

@@ -1,0 +1,285 @@
+"""Operations on long vectors are one loop, which gives what they give; those on short ones stay as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from minidl_core.training.capture import loop, loops
+from minidl_core.training.capture.instructions import FUNCTIONS
+from minidl_core.training.capture.program import Program
+from minidl_core.training.capture.record import Recorder
+
+FEWEST = 2**8
+LONG = FEWEST + 77
+
+
+class Numbers(SimpleNamespace):
+    """What is computed with: three vectors, `y` above 0, and a number of another type, as a learning rate is."""
+
+    w: Tensor
+    x: Tensor
+    y: Tensor
+    rate: Tensor
+
+    @classmethod
+    def made(cls, size: int, dtype: torch.dtype) -> Numbers:
+        random = torch.Generator().manual_seed(0)
+        w, x, y = (torch.randn(size, dtype=dtype, generator=random) for _ in range(3))
+        return cls(w=w, x=x, y=y.abs() + 0.5, rate=torch.tensor(0.3, dtype=torch.float64))
+
+    def set(self, others: Numbers, rate: float) -> None:
+        for name, tensor in vars(self).items():
+            tensor.copy_(getattr(others, name))
+        self.rate.fill_(rate)
+
+
+Work = Callable[[Numbers], object]
+
+
+@pytest.fixture(autouse=True)
+def short_vectors_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "FEWEST_NUMBERS", FEWEST)
+    monkeypatch.setattr(loop, "NUMBERS_FOR_A_THREAD", FEWEST // 4)
+
+
+def scaled_quotient(n: Numbers) -> None:
+    n.w -= 2 * n.rate * (n.x / n.y)
+
+
+def sum_of_scaled(n: Numbers) -> None:
+    n.w.mul_(0.5 * n.x + n.rate * n.y - 1)
+
+
+def scaled_difference(n: Numbers) -> None:
+    n.w.sub_(n.x.abs(), alpha=0.3).neg_()
+
+
+def velocity_with_itself(n: Numbers) -> None:
+    n.w.mul_(0.9).add_(n.w)
+
+
+def result_used_twice(n: Numbers) -> None:
+    scaled = 0.5 * n.x
+    n.w += scaled
+    n.y += scaled
+
+
+def input_that_changes_between(n: Numbers) -> None:
+    scaled = 0.5 * n.x
+    n.x += 1
+    n.w += scaled
+
+
+def rate_that_changes_between(n: Numbers) -> None:
+    scaled = n.rate * n.x
+    n.rate *= 2
+    n.w += scaled
+    n.rate /= 2
+
+
+def sum_between(n: Numbers) -> None:
+    scaled = 2 * n.x - n.y
+    n.w *= scaled / scaled.norm()
+
+
+def sum_of_what_is_changed_later(n: Numbers) -> None:
+    n.w += n.x
+    size = n.x.abs().sum()
+    n.x *= 2
+    n.y += n.x / size
+
+
+def neighbours_in_one_vector(n: Numbers) -> None:
+    differences = n.x[1:] - n.x[:-1]
+    n.x[1:] += differences
+    n.x[:-1] *= 2
+    n.x[1:] /= 3
+
+
+def in_other_shapes(n: Numbers) -> None:
+    n.w.view(5, -1).mul_(n.x.view(5, -1)).add_(1)
+    n.w.add_(n.y).view(-1, 5).sub_(0.5)
+
+
+def first_number_of_all(n: Numbers) -> None:
+    n.x *= n.y[0] + 1
+    n.y += n.x
+    n.w *= n.y[1]
+
+
+def its_own_first_number(n: Numbers) -> None:
+    n.w.copy_(n.x * n.x[0] - 1)
+
+
+def mask_kept_for_later(n: Numbers) -> None:
+    mask = n.x > 0.1
+    n.w.mul_(mask).add_(1)
+    n.y.copy_(torch.where(mask.flip(0), n.w, n.x) * 2)
+    n.x *= mask.view(-1) * 2.0
+
+
+def chosen(n: Numbers) -> None:
+    n.w.copy_(torch.where(n.x > 0, 2 * n.y, torch.where(n.x < -1, 0.0, n.y)).clamp(0.6, 2.5) * n.w.sign())
+
+
+def interpolated(n: Numbers) -> None:
+    n.w.lerp_(n.x, 0.1).lerp_(n.y, 0.8)
+    n.w.addcmul_(n.x, n.y).addcmul_(n.x, n.x, value=0.3).addcdiv_(n.w, n.y, value=-0.7)
+    n.w.copy_(torch.lerp(n.w, n.y, n.rate.to(n.w.dtype)))
+
+
+def by_one_number_in_an_axis(n: Numbers) -> None:
+    n.w -= n.rate.to(n.w.dtype).reshape(1) * n.x
+
+
+def root_of_the_largest(n: Numbers) -> None:
+    n.w.mul_(0.9).clamp_min_(n.x.abs() + 1e-3).sqrt_().reciprocal_()
+
+
+def with_what_only_a_library_has(n: Numbers) -> None:
+    n.w.copy_(1 / (1 + (-n.x).exp()) * n.y - n.x.square())
+
+
+def two_lengths(n: Numbers) -> None:
+    n.w += n.x * n.y
+    half = len(n.w) // 2 + 20
+    n.w[:half] *= n.x[:half] - 1
+
+
+WORKS: dict[Work, int] = {
+    scaled_quotient: 1,
+    sum_of_scaled: 1,
+    scaled_difference: 1,
+    velocity_with_itself: 0,
+    result_used_twice: 1,
+    input_that_changes_between: 1,
+    rate_that_changes_between: 0,
+    sum_between: 2,
+    sum_of_what_is_changed_later: 2,
+    neighbours_in_one_vector: 0,
+    in_other_shapes: 1,
+    first_number_of_all: 1,
+    its_own_first_number: 1,
+    mask_kept_for_later: 2,
+    chosen: 1,
+    interpolated: 1,
+    by_one_number_in_an_axis: 1,
+    root_of_the_largest: 1,
+    with_what_only_a_library_has: 1,
+    two_lengths: 2,
+}
+"""What is computed, and in how many loops."""
+
+
+def recorded(work: Work, numbers: Numbers, threads: int = 1) -> Program:
+    with Recorder(torch.device("cpu")) as recorder:
+        work(numbers)
+    return Program(recorder.operations, [], torch.device("cpu"), threads)
+
+
+def loops_of(program: Program) -> int:
+    return [one.name for one in program.operations].count("loop")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("work", WORKS)
+def test_a_loop_gives_the_same(work: Work, dtype: torch.dtype, threads: int) -> None:
+    given, expected = Numbers.made(5 * LONG, dtype), Numbers.made(5 * LONG, dtype)
+    program = recorded(work, given, threads)
+    given.set(expected, rate=0.7)  # as a learning rate that has become another
+    expected.rate.fill_(0.7)
+    with np.errstate(all="ignore"):
+        program.run()
+    work(expected)
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-13
+    for name, tensor in vars(given).items():
+        torch.testing.assert_close(tensor, getattr(expected, name), rtol=tolerance, atol=tolerance)
+    assert loops_of(program) == WORKS[work]
+
+
+SPECIAL = (0.0, -0.0, 0.3, 0.5, -0.7, 1.0, 1e19, -1e-40, float("inf"), float("-inf"), float("nan"))
+ARGUMENTS = {"lerp": 3, "where": 3, "addcmul": 3, "addcdiv": 3, "clamp": 1}
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_is_torchs_for_every_number(name: str) -> None:
+    """NaN, infinities, numbers below the least normal one; each of these with each other."""
+    pairs = torch.cartesian_prod(*[torch.tensor(SPECIAL)] * 3)
+    x, y, z = (part.repeat(1 + FEWEST // len(pairs)).contiguous() for part in pairs.unbind(1))
+    function = getattr(torch, name)
+
+    def work(out: Tensor) -> None:
+        if name == "clamp":
+            result = function(x, -0.7, 0.5)
+        elif name == "where":
+            result = function(x > y, y, z)
+        else:
+            count = ARGUMENTS.get(name) or (1 if _takes_one(function) else 2)
+            result = function(*(x, y, z)[:count])
+        out.copy_(result * 2.0)
+
+    got, expected = torch.zeros_like(x), torch.zeros_like(x)
+    with Recorder(torch.device("cpu")) as recorder:
+        work(got)
+    program = Program(recorder.operations, [], torch.device("cpu"), 1)
+    assert [one.name for one in program.operations] == ["loop"]
+    got.zero_()
+    program.run()
+    work(expected)
+    torch.testing.assert_close(got, expected, rtol=1e-6, atol=0, equal_nan=True)
+
+
+def _takes_one(function: Callable[..., Tensor]) -> bool:
+    try:
+        function(torch.ones(1))
+    except TypeError:
+        return False
+    return True
+
+
+def test_what_lies_between_needs_no_memory() -> None:
+    program = recorded(scaled_quotient, Numbers.made(10 * LONG, torch.float32))
+    assert program.bytes < 1000
+    assert len(program.calls) <= 4  # the loop and what is computed of the rate
+
+
+def test_short_vectors_are_left_to_numpy() -> None:
+    program = recorded(scaled_quotient, Numbers.made(FEWEST - 1, torch.float32))
+    assert [one.name for one in program.operations][-3:] == ["div", "mul", "sub_"]
+
+
+def test_a_sum_of_scale_1_is_left_to_numpy_too() -> None:
+    numbers = Numbers.made(10, torch.float32)
+    program = recorded(lambda n: n.w.add_(n.x, alpha=1), numbers)
+    assert [call.func for call in program.calls] == [np.add]
+
+
+def test_whole_numbers_are_no_part_of_a_loop() -> None:
+    numbers = Numbers.made(LONG, torch.float32)
+    whole = torch.arange(LONG)
+
+    def work(n: Numbers) -> None:
+        whole.add_(1).mul_(2)
+        n.w.mul_(whole).add_(1)
+
+    assert loops_of(recorded(work, numbers)) == 0
+
+
+def test_without_llvmlite_each_stays_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    import minidl_core.training.capture.program as module
+
+    monkeypatch.setattr(module, "is_available", lambda: False)
+    given, expected = Numbers.made(LONG, torch.float32), Numbers.made(LONG, torch.float32)
+    program = recorded(scaled_quotient, given)
+    assert loops_of(program) == 0
+    given.set(expected, rate=0.3)
+    program.run()
+    scaled_quotient(expected)
+    torch.testing.assert_close(given.w, expected.w)
