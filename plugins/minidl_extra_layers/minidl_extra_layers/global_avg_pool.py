@@ -35,7 +35,7 @@ class GlobalAvgPool(Module):
     conformance = Conformance(examples=({"axes": 3},), input_shape=(2, 3, 2), refused=({"axes": 1},))
 
     def __init__(self, axes: int = 3) -> None:
-        require("axes", axes, axes > 1, "at least 2")
+        require("axes", axes, axes > 1, "at least 2, the channels and what is averaged")
         self.axes = axes
 
     def forward(self, x: Tensor) -> Tensor:
