@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import first_step, machine, memory
 from benchmarks.bars import BARS, falls_short
 from benchmarks.compare import Workers, compare
-from benchmarks.peers import CONTESTANTS, EAGER, MINIDL, PLAIN, Contestant
+from benchmarks.peers import CONTESTANTS, EAGER, JIT, MINIDL, PLAIN, Contestant
 from benchmarks.results import Results
 from benchmarks.where import Breakdown
 from benchmarks.worker import cores
@@ -53,7 +53,7 @@ def chosen_workloads(request: argparse.Namespace) -> list[Workload]:
 
 
 def chosen_contestants(request: argparse.Namespace) -> list[Contestant]:
-    return [c for c in CONTESTANTS if c.peer == MINIDL or re.search(request.peers, c.name, re.IGNORECASE)]
+    return [c for c in CONTESTANTS if c.peer in (MINIDL, JIT) or re.search(request.peers, c.name, re.IGNORECASE)]
 
 
 def measure(request: argparse.Namespace) -> Results:

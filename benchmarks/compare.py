@@ -70,9 +70,9 @@ class Comparison:
         timed = [r for r in self.results if r.peer == peer and len(r.seconds) == len(self.rates)]
         return min(timed, key=lambda result: statistics.median(result.seconds), default=None)
 
-    def ratio(self, result: Result | None) -> Spread | None:
+    def ratio(self, result: Result | None, of: str = MINIDL) -> Spread | None:
         """Its time over minidl's, turn by turn."""
-        ours = self.best(MINIDL)
+        ours = self.best(of)
         if ours is None or result is None:
             return None
         return Spread.of(theirs / own for theirs, own in zip(result.seconds, ours.seconds, strict=False))

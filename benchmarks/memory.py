@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.compare import Log, Spread
-from benchmarks.peers import EAGER, MINIDL, Contestant
+from benchmarks.peers import EAGER, JIT, MINIDL, Contestant
 from benchmarks.worker import Worker, WorkerError
 from benchmarks.workloads import Workload
 
@@ -68,7 +68,7 @@ def measure(workloads: Iterable[Workload], contestants: Iterable[Contestant], re
     if not STATUS.exists():
         log("memory: not measured, this system does not tell the peak of a process")
         return []
-    chosen = [contestant for contestant in contestants if contestant.peer in (MINIDL, EAGER)]
+    chosen = [contestant for contestant in contestants if contestant.peer in (MINIDL, JIT, EAGER)]
     found = []
     for workload in workloads:
         for contestant in chosen:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.bars import BARS, FIRST_STEP_SECONDS, MEMORY_BARS, verdict
 from benchmarks.compare import TOLERANCE, TRIALS, Comparison, Result, Spread
 from benchmarks.memory import Memory
-from benchmarks.peers import COMPILE, EAGER, FUNC, JAX, JAX_WHOLE, MINIDL, PLAIN, SKLEARN
+from benchmarks.peers import COMPILE, EAGER, FUNC, JAX, JAX_WHOLE, JIT, MINIDL, PLAIN, SKLEARN
 from benchmarks.results import Results
 
 INTRODUCTION = """\
@@ -36,7 +36,8 @@ train once before their time counts.
 
 - **minidl** trains through its public `fit`. Within its time: drawing the order of each epoch, capturing the step,
   watching for NaN, keeping the weights of the last good epoch, asking after each step whether to stop.
-  `capture=False` is the same with each step through the layers' own Python.
+  `capture=False` is the same with each step through the layers' own Python. `minidl[jit]` is the same with the extra
+  `jit`, by which operations on long vectors are compiled; LLVM, which does it, takes some 70 MiB.
 - **The peers** are given the order of each epoch ready made, put the rows in that order once an epoch, and take
   batches as views of that. They watch for nothing. Where memory is measured, PyTorch selects the rows of
   each batch on its own instead: a table in order would count against it.
@@ -95,24 +96,29 @@ def _bars(results: Results) -> list[str]:
         ratio = comparison.ratio(best) if comparison else None
         if comparison and best and ratio:
             over = [comparison.over_arithmetic(r).median for r in (comparison.best(MINIDL), best) if r]
-            rows.append((bar, spread(ratio), verdict(ratio.median, bar), *(f"{value:.1f}" for value in over)))
+            with_jit = spread(comparison.ratio(best, of=JIT))
+            rows.append((bar, spread(ratio), verdict(ratio.median, bar), with_jit, *(f"{value:.1f}" for value in over)))
     for bar in MEMORY_BARS:
-        ours, theirs = memory_of(results.memory, bar.workload)
+        ours, with_jit, theirs = (memory_of(results.memory, bar.workload, peer) for peer in (MINIDL, JIT, EAGER))
         if ours and theirs:
-            for what, own, other in (
-                ("peak memory of the process", ours.peak, theirs.peak),
-                ("memory added by the training", ours.increase, theirs.increase),
+            for what, figures in (
+                ("peak memory of the process", lambda one: one.peak),
+                ("memory added by the training", lambda one: one.increase),
             ):
-                ratio = Spread.of(a / b for a in other for b in own)
+                ratio, of_jit = (
+                    Spread.of(a / b for a in figures(theirs) for b in figures(own)) if own else None
+                    for own in (ours, with_jit)
+                )
                 named = bar._replace(workload=f"{what}, {bar.workload}")
-                rows.append((named, spread(ratio), verdict(ratio.median, bar), "", ""))
+                rows.append((named, spread(ratio), verdict(ratio.median, bar), spread(of_jit), "", ""))
     if not rows:
         return []
     lines = [
-        (bar.workload, _against(bar.workload, bar.peer), figure, f"{bar.at_least:g}", f"{bar.aim:g}", result, *over)
-        for bar, figure, result, *over in rows
+        (bar.workload, _against(bar.workload, bar.peer), figure, f"{bar.at_least:g}", f"{bar.aim:g}", result, *others)
+        for bar, figure, result, *others in rows
     ]
-    headings = "work", "against", "ratio", "at least", "aim", "", "minidl over arithmetic", "peer over arithmetic"
+    over = "minidl over arithmetic", "peer over arithmetic"
+    headings = "work", "against", "ratio", "at least", "aim", "", "ratio with jit", *over
     return ["## What minidl wants to reach, on one thread\n", table(headings, lines), "![ratios](ratios.svg)\n"]
 
 
@@ -121,16 +127,14 @@ def _against(workload: str, peer: str) -> str:
     return f"{peer}{one_by_one}" + (", its best" if peer == EAGER else "")
 
 
-def memory_of(memory: list[Memory], workload: str) -> tuple[Memory | None, Memory | None]:
-    """minidl's, and that of PyTorch's form that takes least."""
-    of_workload = [one for one in memory if one.workload == workload]
-    ours = next((one for one in of_workload if one.peer == MINIDL), None)
-    theirs = [one for one in of_workload if one.peer == EAGER]
-    return ours, min(theirs, key=lambda one: statistics.median(one.peak), default=None)
+def memory_of(memory: list[Memory], workload: str, peer: str) -> Memory | None:
+    """That of a peer's form that takes least."""
+    of_peer = [one for one in memory if (one.workload, one.peer) == (workload, peer)]
+    return min(of_peer, key=lambda one: statistics.median(one.peak), default=None)
 
 
 def _ratios(comparisons: list[Comparison], threads: int) -> str:
-    peers = EAGER, COMPILE, FUNC, JAX, JAX_WHOLE, SKLEARN, PLAIN
+    peers = EAGER, COMPILE, FUNC, JAX, JAX_WHOLE, SKLEARN, JIT, PLAIN
     rows = []
     for comparison in comparisons:
         if ours := comparison.best(MINIDL):

@@ -34,12 +34,13 @@ class Contestant:
         return loaded
 
 
-MINIDL, PLAIN, EAGER = "minidl", "minidl, capture=False", "PyTorch eager"
+MINIDL, JIT, PLAIN, EAGER = "minidl", "minidl[jit]", "minidl, capture=False", "PyTorch eager"
 COMPILE, FUNC, SKLEARN = "torch.compile", "torch.func", "scikit-learn"
 JAX, JAX_WHOLE = "JAX", "JAX, one call"
 
 CONTESTANTS = (
     Contestant("minidl", MINIDL, "minidl_peer:Minidl"),
+    Contestant("minidl[jit]", JIT, "minidl_peer:Jit"),
     Contestant("minidl, capture=False", PLAIN, "minidl_peer:Plain"),
     Contestant("PyTorch eager, plain", EAGER, "pytorch:Plain"),
     Contestant("PyTorch eager, foreach", EAGER, "pytorch:Foreach"),

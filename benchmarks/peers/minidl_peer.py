@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 from benchmarks.peers.peer import NotAvailableError, Peer
 from benchmarks.problem import Problem, new_model
@@ -11,12 +13,15 @@ from minidl_core.losses import Loss
 from minidl_core.optim import Optimizer
 from minidl_core.seeding import round_seeds
 from minidl_core.training import fit
+from minidl_core.training.capture.machine_code import is_available
 
 
 class Minidl(Peer):
-    """As a user gets it."""
+    """As a user gets it who installs nothing besides."""
 
     options: ClassVar[dict[str, Any]] = {}
+    jit: ClassVar[bool] = False
+    """Whether it finds llvmlite."""
 
     def __init__(self, problem: Problem, threads: int) -> None:
         super().__init__(problem, threads)
@@ -31,20 +36,33 @@ class Minidl(Peer):
         self.seeds = round_seeds(0, workload.rounds)
 
     def train(self) -> None:
-        self.history = fit(
-            self.model,
-            self.problem.examples,
-            self.loss,
-            self.optimizer,
-            epochs=self.problem.workload.epochs,
-            batch_size=self.problem.workload.batch_size,
-            seeds=self.seeds,
-            threads=self.threads,
-            **self.options,
-        )
+        hidden: dict[str, Any] = {} if self.jit else {"llvmlite": None}
+        with patch.dict(sys.modules, hidden):
+            self.history = fit(
+                self.model,
+                self.problem.examples,
+                self.loss,
+                self.optimizer,
+                epochs=self.problem.workload.epochs,
+                batch_size=self.problem.workload.batch_size,
+                seeds=self.seeds,
+                threads=self.threads,
+                **self.options,
+            )
 
     def losses(self) -> list[float]:
         return self.history[-1].double().reshape(-1).tolist()
+
+
+class Jit(Minidl):
+    """With the extra `jit`."""
+
+    jit = True
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        super().__init__(problem, threads)
+        if not is_available():
+            raise NotAvailableError("llvmlite is not installed")
 
 
 class Plain(Minidl):

@@ -11,14 +11,13 @@ from dataclasses import replace
 
 import torch
 
+from minidl_core.training.capture.blocks import BLOCK
 from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.numpy_calls import is_small_product, takes_product
 from minidl_core.training.capture.operations import Memory, Operation, Value, are_changed, replaced, transposed, uses_of
 
 FEWEST_ROWS_OF_ROUNDS = 16
 """With fewer, NumPy's products of rounds that are not by rows take longer than the copies."""
-MOST_NUMBERS = 2**19
-"""Of more, a copy costs little beside the rest, which is faster where they lie one behind the other."""
 
 
 def by_columns(operations: Sequence[Operation], wanted: Iterable[Value], threads: int) -> list[Operation]:
@@ -59,7 +58,7 @@ def _is_beside_ones(copy: Operation) -> bool:
         and x.is_contiguous
         and x.shape[-1] > 1
         and x.shape[-2] >= (2 if x.ndim == 2 else FEWEST_ROWS_OF_ROUNDS)
-        and x.size < MOST_NUMBERS
+        and x.size < 2 * BLOCK  # more are done block by block
     )
 
 

@@ -13,15 +13,14 @@ from torch import Tensor
 from minidl_core.training.capture.elementwise import COMPARISONS, Elementwise
 from minidl_core.training.capture.instructions import FUNCTIONS, Code
 from minidl_core.training.capture.machine_code import compiled, side_by_side
+from minidl_core.training.capture.neighbours import Numbers, numbers_of
 from minidl_core.training.capture.numpy_calls import FLOATS
-from minidl_core.training.capture.operations import Call, Memory, Operation, Value
+from minidl_core.training.capture.operations import Call, Operation, Value
 
 NUMBERS_FOR_A_THREAD = 2**17
 """For fewer, a thread of its own costs more than it gains."""
 CACHE_LINE = 64
 """Bytes. A thread's part has a multiple of so many numbers, so that no two threads write into one line."""
-
-Numbers = tuple[Memory, torch.dtype, int, int]
 
 
 def can_be_in_loop(form: Elementwise) -> bool:
@@ -105,11 +104,6 @@ class Loop(Operation):
         before.branch(body.block)
         after.ret_void()
         return str(function.module)
-
-
-def numbers_of(value: Value) -> Numbers:
-    """What contiguous values have in common that are the same numbers, in whatever shape."""
-    return value.memory, value.dtype, value.offset, value.size
 
 
 def _type(dtype: torch.dtype) -> Any:

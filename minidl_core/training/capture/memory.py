@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from minidl_core.training.capture.blocks import Group
 from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.operations import Memory, Operation, Value
 
@@ -24,6 +25,8 @@ class _Place:
     last: int
     size: int
     """Bytes."""
+    group: Group | None
+    """The only group that touches it, which then needs no more than one block of it at a time."""
     start: int = 0
 
 
@@ -34,13 +37,13 @@ class Layout:
     treats each number by itself: then it writes over what it read.
 
     Args:
-        operations: in order.
+        groups: the operations, in order.
         kept: values that must outlive the run.
         device: of the memory.
     """
 
-    def __init__(self, operations: Sequence[Operation], kept: Iterable[Value], device: torch.device) -> None:
-        self._places = _joined(operations, _places(operations, {value.memory for value in kept}))
+    def __init__(self, groups: Sequence[Group], kept: Iterable[Value], device: torch.device) -> None:
+        self._places = _joined(groups, _places(groups, {value.memory for value in kept}))
         self.size = _arrange(list(dict.fromkeys(self._places.values())))
         """Bytes."""
         self._arena = torch.zeros(self.size, dtype=torch.uint8, device=device)
@@ -63,23 +66,44 @@ class Layout:
         whole = self._arena[place.start : place.start + place.size].view(value.dtype)
         return whole.as_strided(value.shape, value.stride, whole.storage_offset() + value.offset)
 
+    def part(self, value: Value, block: slice) -> Tensor:
+        """Some of a value's numbers, which lie one behind the other; a value of no shape as it is."""
+        if not value.shape:
+            return self.tensor(value)
+        place = self._places.get(value.memory)
+        if place is not None and place.group is not None:
+            whole = self._arena[place.start : place.start + place.size].view(value.dtype)
+            return whole[: block.stop - block.start]
+        return self.tensor(value).view(-1)[block]
 
-def _places(operations: Sequence[Operation], kept: set[Memory]) -> dict[Memory, _Place]:
+
+def _places(groups: Sequence[Group], kept: set[Memory]) -> dict[Memory, _Place]:
     """What each memory needs that the operations make."""
     places: dict[Memory, _Place] = {}
-    for at, operation in enumerate(operations):
+    of_operation = [group for group in groups for _ in group.operations]
+    for at, (group, operation) in enumerate(zip(of_operation, _operations(groups), strict=True)):
         for value in (*operation.outputs, *operation.arguments):
             if value.memory.outside is None:
-                place = places.setdefault(value.memory, _Place(at, at, 0))
+                place = places.setdefault(value.memory, _Place(at, at, 0, group if group.length else None))
                 place.last, place.size = at, max(place.size, value.end)
-    for memory in kept & places.keys():
-        places[memory].last = len(operations)
+                place.group = group if place.group is group else None
+    for memory, place in places.items():
+        if memory in kept:
+            place.last, place.group = len(of_operation), None
+        if place.group is not None:
+            place.size = place.size // place.group.length * place.group.block
+        else:
+            # A block leaves nothing free before the last block is done.
+            while place.first > 0 and of_operation[place.first - 1] is of_operation[place.first]:
+                place.first -= 1
+            while place.last + 1 < len(of_operation) and of_operation[place.last + 1] is of_operation[place.last]:
+                place.last += 1
     return places
 
 
-def _joined(operations: Sequence[Operation], places: dict[Memory, _Place]) -> dict[Memory, _Place]:
+def _joined(groups: Sequence[Group], places: dict[Memory, _Place]) -> dict[Memory, _Place]:
     """The same, where an operation on single numbers writes over an argument that nothing needs after it."""
-    for at, operation in enumerate(operations):
+    for at, operation in enumerate(_operations(groups)):
         form = elementwise(operation)
         if form is None or form.output.memory not in places or not operation.outputs:
             continue
@@ -89,13 +113,17 @@ def _joined(operations: Sequence[Operation], places: dict[Memory, _Place]) -> di
             if (
                 place is not None
                 and place.last == at == written.first
-                and place.size == written.size
+                and (place.size, place.group) == (written.size, written.group)
                 and all(_same_numbers(one, form.output) for one in operation.arguments if one.memory is read.memory)
             ):
                 place.last = written.last
                 places[form.output.memory] = place
                 break
     return places
+
+
+def _operations(groups: Sequence[Group]) -> Iterator[Operation]:
+    return (operation for group in groups for operation in group.operations)
 
 
 def _same_numbers(read: Value, written: Value) -> bool:

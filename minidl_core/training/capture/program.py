@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from minidl_core.training.capture.bias import with_bias_in_product
+from minidl_core.training.capture.blocks import Group, grouped
 from minidl_core.training.capture.columns import by_columns
 from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.loop import Loop
@@ -27,6 +29,7 @@ from minidl_core.training.capture.numpy_calls import (
     takes_product,
 )
 from minidl_core.training.capture.operations import Call, Operation, Value, replaced
+from minidl_core.training.capture.passes import with_fewer_passes
 from minidl_core.training.capture.simplify import constants, with_factors_joined, with_results_in_place, without_dead
 from minidl_core.training.capture.torch_calls import elementwise_call, torch_calls
 
@@ -58,14 +61,14 @@ class Program:
         always = with_bias_in_product(always, threads, self._in_numpy)
         if self._in_numpy:
             always = by_columns(always, wanted, threads)
-            if is_available():
-                always = with_loops(always, wanted)
+            always = with_loops(always, wanted) if is_available() else with_fewer_passes(always, threads)
+        groups = grouped(always, threads) if self._in_numpy else [Group((operation,)) for operation in always]
         self._scratch: Scratch = {}
-        self._layout = Layout(always, wanted, device)
+        self._layout = Layout(groups, wanted, device)
         self.operations = always
         self.written = self._outside(always)
         """Memory from outside that a run changes."""
-        self.calls: list[Call] = [call for operation in always for call in self._calls(operation)]
+        self.calls: list[Call] = [call for group in groups for call in self._group_calls(group)]
         self._layout.spoil()
 
     def run(self) -> None:
@@ -90,15 +93,24 @@ class Program:
         }
         return [self._layout.tensor(value) for value in values.values()]
 
-    def _calls(self, operation: Operation) -> list[Call]:
+    def _group_calls(self, group: Group) -> list[Call]:
+        if not group.length:
+            [operation] = group.operations
+            return self._calls(operation, self._layout.tensor)
+        calls = []
+        for block in group.blocks():
+            for operation in group.operations:
+                calls += self._calls(operation, functools.partial(self._layout.part, block=block))
+        return calls
+
+    def _calls(self, operation: Operation, tensor: Callable[[Value], Tensor]) -> list[Call]:
         """The fastest calls for an operation."""
-        tensor = self._layout.tensor
+        if isinstance(operation, Loop):
+            return operation.calls(tensor, self._threads)
 
         def array(value: Value) -> Array:
             return array_of(tensor(value))
 
-        if isinstance(operation, Loop):
-            return operation.calls(tensor, self._threads)
         form = elementwise(operation)
         if form is not None:
             if self._in_numpy and takes_elementwise(form, self._threads):

@@ -14,9 +14,15 @@ from minidl_core.losses import Loss
 from minidl_core.nn import Module
 from minidl_core.optim import Optimizer
 from minidl_core.spec import build_model
-from minidl_core.training.capture import CapturedStep
+from minidl_core.training.capture import CapturedStep, program
 
 Capture = Callable[..., CapturedStep]
+
+
+@pytest.fixture
+def without_llvmlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the extra `jit` is not installed."""
+    monkeypatch.setattr(program, "is_available", lambda: False)
 
 
 @pytest.fixture

@@ -170,9 +170,23 @@ def test_every_optimizer(subject: Subject[Optimizer], rounds: int) -> None:
         torch.testing.assert_close(captured.state[name], value, rtol=1e-9, atol=1e-11)
 
 
+MANY = pytest.mark.parametrize("optimizer", ["sgd", *(named(name) for name in ("adam", "adamw", "rmsprop", "adagrad"))])
+
+
+@pytest.mark.usefixtures("without_llvmlite")
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("optimizer", ["sgd", *(named(name) for name in ("adam", "adamw", "rmsprop", "adagrad"))])
+@MANY
+def test_parameters_so_many_that_they_are_updated_in_blocks(optimizer: str, threads: int) -> None:
+    _assert_many_are_updated(optimizer, threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@MANY
 def test_parameters_so_many_that_threads_share_a_loop(optimizer: str, threads: int) -> None:
+    _assert_many_are_updated(optimizer, threads)
+
+
+def _assert_many_are_updated(optimizer: str, threads: int) -> None:
     def run(capture: bool) -> tuple[Tensor, Tensor]:
         model = build_model("linear(3,300)-relu-linear(300,600)-relu-linear(600,4)")
         updates: Optimizer = build_component("optimizer", optimizer)

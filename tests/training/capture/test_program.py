@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from minidl_core.training.capture import CapturedStep
+from minidl_core.training.capture.blocks import BLOCK
 from minidl_core.training.capture.operations import Value
 
 REPORT = "linear(2,25)-relu-linear(25,25)-tanh-linear(25,25)-sigmoid-linear(25,2)"
@@ -131,6 +132,14 @@ def test_an_optimizers_step_of_many_weights_is_one_loop_without_memory_of_its_ow
     assert step.update.program.bytes < 1000
 
 
+@needs("adam")
+@pytest.mark.usefixtures("without_llvmlite")
+def test_without_llvmlite_what_lies_between_long_vectors_needs_one_block_of_memory(captured: Any) -> None:
+    step = captured("linear(2000,1000)", optimizer="adam", batch=4)
+    assert step.parameters.values.numel() > 7 * BLOCK
+    assert step.update.program.bytes <= 3 * BLOCK * 4
+
+
 def test_no_value_lies_where_another_is_still_needed(captured: Any) -> None:
     """Each result is compared with what it was at once, when it is read later."""
     step = captured("linear(5,7)-relu-linear(7,6)-sigmoid-linear(6,4)-tanh-linear(4,3)", rounds=2, dtype=torch.float64)
@@ -143,7 +152,7 @@ def test_no_value_lies_where_another_is_still_needed(captured: Any) -> None:
                 now = program.tensor(value)
                 expected = at_once[value.memory].as_strided(now.shape, now.stride(), value.offset)
                 assert torch.equal(now, expected), operation
-        for call in program._calls(operation):
+        for call in program._calls(operation, program.tensor):
             call()
         for value in operation.writes:
             whole = program.tensor(value)

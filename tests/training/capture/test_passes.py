@@ -1,0 +1,187 @@
+"""Without llvmlite scaled sums of long vectors are one pass; what something else needs stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from minidl_core.training.capture import blocks
+from minidl_core.training.capture.program import Program
+from minidl_core.training.capture.record import Recorder
+
+BLOCK = 2**8
+LONG = 2 * BLOCK + 7
+
+
+class Numbers(SimpleNamespace):
+    """What is computed with: three vectors, `y` above 0, and a number of another type, as a learning rate is."""
+
+    w: Tensor
+    x: Tensor
+    y: Tensor
+    rate: Tensor
+
+    @classmethod
+    def made(cls, size: int, dtype: torch.dtype) -> Numbers:
+        random = torch.Generator().manual_seed(0)
+        w, x, y = (torch.randn(size, dtype=dtype, generator=random) for _ in range(3))
+        return cls(w=w, x=x, y=y.abs() + 0.5, rate=torch.tensor(0.3, dtype=torch.float64))
+
+    def set(self, others: Numbers, rate: float) -> None:
+        for name, tensor in vars(self).items():
+            tensor.copy_(getattr(others, name))
+        self.rate.fill_(rate)
+
+
+Work = Callable[[Numbers], object]
+
+
+pytestmark = pytest.mark.usefixtures("without_llvmlite")
+
+
+@pytest.fixture(autouse=True)
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", BLOCK)
+
+
+def scaled_difference(n: Numbers) -> None:
+    n.w -= n.rate * n.x
+
+
+def scaled_quotient(n: Numbers) -> None:
+    n.w -= 2 * n.rate * (n.x / n.y)
+
+
+def scaled_product(n: Numbers) -> None:
+    n.w.copy_(n.x - n.w * n.y)
+
+
+def sum_of_scaled(n: Numbers) -> None:
+    n.w.copy_(0.5 * n.x + n.rate * n.y)
+
+
+def other_way_round(n: Numbers) -> None:
+    n.w.copy_(n.rate * n.x - n.y)
+
+
+def velocity(n: Numbers) -> None:
+    n.w.mul_(0.9).add_(n.x)
+
+
+def velocity_with_itself(n: Numbers) -> None:
+    n.w.mul_(0.9).add_(n.w)
+
+
+def velocity_read_between(n: Numbers) -> None:
+    n.w.mul_(0.9)
+    n.y.copy_(n.w)
+    n.w.add_(n.x)
+
+
+def product_used_twice(n: Numbers) -> None:
+    scaled = 0.5 * n.x
+    n.w += scaled
+    n.y += scaled
+
+
+def product_of_what_changes_between(n: Numbers) -> None:
+    scaled = 0.5 * n.x
+    n.x += 1
+    n.w += scaled
+
+
+def rate_that_changes_between(n: Numbers) -> None:
+    scaled = n.rate * n.x
+    n.rate *= 2
+    n.w += scaled
+    n.rate /= 2
+
+
+def product_with_itself(n: Numbers) -> None:
+    scaled = 0.5 * n.x
+    n.w.copy_(scaled + scaled)
+
+
+def quotient_by_a_number(n: Numbers) -> None:
+    n.w.copy_((n.x / n.rate + 1) / 7)
+
+
+def quotient_of_a_number(n: Numbers) -> None:
+    n.w.copy_(n.rate / n.y - 3 / n.y)
+
+
+def chosen(n: Numbers) -> None:
+    n.w.copy_(torch.where(n.x > 0, 2 * n.y, torch.where(n.x < -1, 0.0, n.y)).clamp(0.6, 2.5) * n.w.sign())
+
+
+def interpolated(n: Numbers) -> None:
+    n.w.lerp_(n.x, 0.1)
+    n.w.addcmul_(n.x, n.y)
+    n.w.copy_(torch.lerp(n.w, n.y, n.rate.to(n.w.dtype)))
+
+
+def greatest(n: Numbers) -> None:
+    n.w.mul_(0.9).clamp_min_(n.x.abs() + 1e-3)
+
+
+def by_one_number_in_an_axis(n: Numbers) -> None:
+    n.w -= n.rate.to(n.w.dtype).reshape(1) * n.x
+
+
+WORKS: dict[Work, tuple[str, ...] | None] = {
+    scaled_difference: ("add_",),
+    scaled_quotient: ("addcdiv_",),
+    scaled_product: None,
+    sum_of_scaled: None,
+    other_way_round: None,
+    velocity: ("add",),
+    velocity_with_itself: ("mul_", "add_"),
+    velocity_read_between: ("mul_", "copy_", "add_"),
+    product_used_twice: None,
+    product_of_what_changes_between: None,
+    rate_that_changes_between: None,
+    product_with_itself: None,
+    quotient_by_a_number: None,
+    quotient_of_a_number: None,
+    chosen: None,
+    interpolated: None,
+    greatest: None,
+    by_one_number_in_an_axis: ("add_",),
+}
+"""What is computed, and as which passes over the vectors, where that is to be seen."""
+
+
+def recorded(work: Work, numbers: Numbers, threads: int) -> Program:
+    with Recorder(torch.device("cpu")) as recorder:
+        work(numbers)
+    return Program(recorder.operations, [], torch.device("cpu"), threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("work", WORKS)
+def test_gives_the_same_in_fewer_passes(work: Work, dtype: torch.dtype, threads: int) -> None:
+    size = threads * LONG
+    given, expected = Numbers.made(size, dtype), Numbers.made(size, dtype)
+    program = recorded(work, given, threads)
+    given.set(expected, rate=0.7)  # as a learning rate that has become another
+    expected.rate.fill_(0.7)
+    with np.errstate(all="ignore"):
+        program.run()
+    work(expected)
+    # An operation in one rounds once where two round twice; a difference of alike numbers shows it.
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-13
+    for name, tensor in vars(given).items():
+        torch.testing.assert_close(tensor, getattr(expected, name), rtol=tolerance, atol=tolerance)
+    whole = [one.name for one in program.operations if any(value.size == size for value in one.writes)]
+    assert WORKS[work] is None or whole == list(WORKS[work])
+
+
+def test_short_vectors_are_left_to_numpy() -> None:
+    program = recorded(scaled_difference, Numbers.made(2 * BLOCK - 1, torch.float32), 1)
+    assert [one.name for one in program.operations][-2:] == ["mul", "sub_"]
