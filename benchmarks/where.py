@@ -1,6 +1,7 @@
 """Where the time of a captured step goes, call by call: `python -m benchmarks.where "784-1024"`.
 
-Each call is timed on its own, with all that it reads in the cache.
+Each call is timed on its own, with all that it reads in the cache. Without the extra `jit`, of whose loops nothing can
+be told apart.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from benchmarks.peers.minidl_peer import without_llvmlite
 from benchmarks.problem import Problem, new_model
 from benchmarks.workloads import WORKLOADS, Workload
 from minidl_core.cli.output import print_table
@@ -75,7 +77,7 @@ class Breakdown:
 
     @classmethod
     def of(cls, workload: Workload, threads: int) -> Breakdown:
-        with use_threads(threads), np.errstate(all="ignore"):
+        with use_threads(threads), np.errstate(all="ignore"), without_llvmlite():
             step = captured(workload, threads)
             found: dict[str, list[float]] = defaultdict(list)
             whole = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 from unittest.mock import patch
 
@@ -14,6 +15,11 @@ from minidl_core.optim import Optimizer
 from minidl_core.seeding import round_seeds
 from minidl_core.training import fit
 from minidl_core.training.capture.machine_code import is_available
+
+
+def without_llvmlite() -> AbstractContextManager[object]:
+    """As where it is not installed."""
+    return patch.dict(sys.modules, {"llvmlite": None})
 
 
 class Minidl(Peer):
@@ -36,8 +42,7 @@ class Minidl(Peer):
         self.seeds = round_seeds(0, workload.rounds)
 
     def train(self) -> None:
-        hidden: dict[str, Any] = {} if self.jit else {"llvmlite": None}
-        with patch.dict(sys.modules, hidden):
+        with nullcontext() if self.jit else without_llvmlite():
             self.history = fit(
                 self.model,
                 self.problem.examples,
