@@ -37,9 +37,13 @@ def grouped(operations: Sequence[Operation], threads: int) -> list[Group]:
         return form.output.size >= _fewest(threads)
 
     groups = []
-    for run in neighbours(operations, is_long):
-        size = run[0].writes[0].size if len(run) > 1 else 0
-        groups.append(Group(tuple(run), size, max(BLOCK * threads, -(-size // MOST_BLOCKS)) if size else 0))
+    for together in neighbours(operations, is_long):
+        members = tuple(operation for operation, _ in together)
+        if len(members) == 1:
+            groups.append(Group(members))
+        else:
+            size = members[0].writes[0].size
+            groups.append(Group(members, size, max(BLOCK * threads, -(-size // MOST_BLOCKS))))
     return groups
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from minidl_core.training.capture.operations import Operation, Value
 
@@ -52,6 +53,9 @@ SCALED = {"add": "alpha", "sub": "alpha", "addcmul": "value", "addcdiv": "value"
 OF_TORCH_ALONE = {"lerp": 3, "sign": 1, "where": 3}
 """What NumPy has not, or not with an output or for every number, and how many inputs it takes."""
 
+BOUNDS = {"clamp": ("min", "max"), "clamp_min": ("min",), "clamp_max": ("max",)}
+"""Functions that keep numbers within bounds, and which by place."""
+
 COMPARISONS = {"eq", "ge", "gt", "le", "lt", "ne"}
 
 _SAME = {
@@ -92,11 +96,11 @@ def elementwise(operation: Operation) -> Elementwise | None:
     if name == "lerp" and len(inputs) == 3 and not keywords and not isinstance(inputs[2], Value):
         # As a number torch takes the weight sooner than as a tensor.
         return Elementwise(name, inputs[:2], written[0], {"weight": inputs[2]})
-    if name == "clamp" and len(inputs) == 3 and not keywords and not any(isinstance(one, Value) for one in inputs[1:]):
-        return Elementwise(name, inputs[:1], written[0], {"min": inputs[1], "max": inputs[2]})
-    if name == "clamp" or name in ("clamp_min", "clamp_max"):
-        bounds = dict(zip(("min", "max") if name != "clamp_max" else ("max",), inputs[1:], strict=False)) | keywords
-        given = {key: bound for key, bound in bounds.items() if bound is not None}
+    if name in BOUNDS and keywords.keys() <= {"min", "max"}:
+        given = dict(zip(BOUNDS[name], inputs[1:], strict=False)) | keywords
+        given = {key: bound for key, bound in given.items() if bound is not None}
+        if len(given) == 2 and not any(isinstance(bound, Value) for bound in given.values()):
+            return Elementwise("clamp", inputs[:1], written[0], given)
         if len(given) != 1:
             return None
         [(key, bound)] = given.items()
@@ -112,6 +116,19 @@ def elementwise(operation: Operation) -> Elementwise | None:
     if count != len(inputs) or not all(_is_number_or_value(one) for one in inputs):
         return None
     return Elementwise(name, tuple(inputs), written[0])
+
+
+def computed_type(form: Elementwise) -> torch.dtype | None:
+    """The type that all its vectors have, but for truth values where they choose or are factors; None for several."""
+    taken = form.inputs[1:] if form.name == "where" else (*form.inputs, *form.keywords.values())
+    types = {one.dtype for one in taken if isinstance(one, Value) and one.shape}
+    if form.name == "mul":
+        types.discard(torch.bool)
+    if form.name not in COMPARISONS:
+        types.add(form.output.dtype)
+    elif form.output.dtype != torch.bool:  # in place
+        return None
+    return types.pop() if len(types) == 1 else None
 
 
 def _plain_name(name: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from minidl_core.training.capture.elementwise import Elementwise, elementwise
+from minidl_core.training.capture.elementwise import Elementwise
 from minidl_core.training.capture.loop import Loop, can_be_in_loop
 from minidl_core.training.capture.neighbours import neighbours
 from minidl_core.training.capture.operations import Memory, Operation, Value
 
 FEWEST_NUMBERS = 2**14
-"""Of a vector. A loop takes some 20 ms to compile, which few trainings would gain with fewer."""
+"""Of a vector, for which a loop is worth the some 20 ms that it takes to compile."""
 
 
 def with_loops(operations: Sequence[Operation], wanted: Iterable[Value]) -> list[Operation]:
@@ -21,12 +21,15 @@ def with_loops(operations: Sequence[Operation], wanted: Iterable[Value]) -> list
     """
     kept = {value.memory for value in wanted}
     made: list[Operation] = []
-    for run in neighbours(operations, _may_be_in_loop):
-        if len(run) == 1:
-            made += run
+    for together in neighbours(operations, _may_be_in_loop):
+        forms = {operation: form for operation, form in together if form is not None}
+        if len(forms) > 1:
+            others = [one for one in operations if one not in forms]
+            made.append(
+                _loop(forms, kept | {value.memory for one in others for value in (*one.arguments, *one.writes)})
+            )
         else:
-            others = [one for one in operations if one not in run]
-            made.append(_loop(run, kept | {value.memory for one in others for value in (*one.arguments, *one.writes)}))
+            made += [operation for operation, _ in together]
     return made
 
 
@@ -34,15 +37,14 @@ def _may_be_in_loop(form: Elementwise) -> bool:
     return form.output.size >= FEWEST_NUMBERS and can_be_in_loop(form)
 
 
-def _loop(run: Sequence[Operation], needed: Collection[Memory]) -> Loop:
+def _loop(forms: Mapping[Operation, Elementwise], needed: Collection[Memory]) -> Loop:
     """Operations as one, which keeps what is needed elsewhere or lies in memory from outside."""
-    forms = [form for form in map(elementwise, run) if form is not None]
-    made = {value.memory: value for one in run for value in one.outputs}
+    made = {value.memory: value for one in forms for value in one.outputs}
     stored: dict[Memory, Value] = {}
-    for form in forms:
+    for form in forms.values():
         memory = form.output.memory
         if memory.outside is not None or memory in needed:
             stored.setdefault(memory, form.output)
     outputs = [made[memory] for memory in stored if memory in made]
     changes = [value for memory, value in stored.items() if memory not in made]
-    return Loop(forms, outputs, changes)
+    return Loop(list(forms.values()), outputs, changes)

@@ -9,15 +9,26 @@ import ctypes
 import functools
 import importlib.util
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from importlib import metadata
 from typing import Any
+
+from packaging.version import Version
 
 from minidl_core.training.capture.operations import Call
 
+OLDEST = Version("0.45")
+"""Before it llvmlite has pointers of another kind; numba may have brought one."""
+
 
 def is_available() -> bool:
-    """Whether llvmlite is installed."""
-    return importlib.util.find_spec("llvmlite") is not None
+    """Whether llvmlite is installed, and new enough."""
+    return importlib.util.find_spec("llvmlite") is not None and _version() >= OLDEST
+
+
+@functools.cache
+def _version() -> Version:
+    return Version(metadata.version("llvmlite"))
 
 
 @functools.lru_cache(256)
@@ -46,9 +57,10 @@ def compiled(code: str, places: int) -> Callable[..., None]:
 def side_by_side(calls: Sequence[Call]) -> None:
     """All of them at once: the first on this thread, the others on their own."""
     others = [_workers(len(calls) - 1).submit(call) for call in calls[1:]]
-    calls[0]()
-    for other in others:
-        other.result()
+    try:
+        calls[0]()
+    finally:
+        wait(others)
 
 
 @functools.cache

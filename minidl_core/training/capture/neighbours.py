@@ -2,42 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+import torch
 
 from minidl_core.training.capture.elementwise import Elementwise, elementwise
 from minidl_core.training.capture.operations import Memory, Operation, Value
 
-Numbers = tuple[Memory, object, int, int]
+MOST_TOGETHER = 64
+"""Operations. What more of them would gain is little, and a compiled function takes no more than 1024 vectors."""
 
 
-def neighbours(operations: Sequence[Operation], belongs: Callable[[Elementwise], bool]) -> list[list[Operation]]:
+class Stretch(NamedTuple):
+    """Numbers that lie one behind the other: what contiguous values have in common that are the same, in any shape."""
+
+    memory: Memory
+    dtype: torch.dtype
+    offset: int
+    size: int
+
+    @classmethod
+    def of(cls, value: Value) -> Stretch:
+        return cls(value.memory, value.dtype, value.offset, value.size)
+
+
+def neighbours(
+    operations: Sequence[Operation], belongs: Callable[[Elementwise], bool]
+) -> list[list[tuple[Operation, Elementwise | None]]]:
     """All operations, in an order in which they may be done: those together that are neighbours, the others alone.
 
-    An operation between neighbours that has to do with none of them, such as one on single numbers, comes before them.
+    An operation between neighbours that neither reads what they write nor writes what they touch, such as one on single
+    numbers, comes before them.
 
     Args:
         belongs: whether an operation, whose vectors are of one length, is one of those that may have neighbours.
     """
-    runs: list[list[Operation]] = []
-    run: dict[Operation, Elementwise] = {}
+    groups: list[list[tuple[Operation, Elementwise | None]]] = []
+    together: dict[Operation, Elementwise | None] = {}
+    size, stretches = 0, dict[Memory, Stretch | None]()  # None: several, which one operation alone may read
 
     def close() -> None:
-        if run:
-            runs.append(list(run))
-            run.clear()
+        if together:
+            groups.append(list(together.items()))
+        together.clear()
+        stretches.clear()
 
     for operation in operations:
         form = elementwise(operation)
         if form is not None and length(form) and belongs(form):
-            if not _goes_with(form, run.values()):
+            touched = [Stretch.of(value) for value in (form.output, *form.values)]
+            # What they share must be the same numbers: each is treated after those before it, and before those behind.
+            shares_others = any(stretches.get(one.memory, one) != one for one in touched)
+            if length(form) != size or shares_others or len(together) == MOST_TOGETHER:
                 close()
-            run[operation] = form
+            size = length(form)
+            for one in touched:
+                stretches[one.memory] = one if stretches.get(one.memory, one) == one else None
+            together[operation] = form
         else:
-            if not _is_independent(operation, run):
+            if not _is_independent(operation, together):
                 close()
-            runs.append([operation])
+            groups.append([(operation, None)])
     close()
-    return runs
+    return groups
 
 
 def length(form: Elementwise) -> int:
@@ -45,25 +73,6 @@ def length(form: Elementwise) -> int:
     vectors = [form.output, *(one for one in form.values if one.shape)]
     alike = all(value.is_contiguous and value.shape == form.output.shape for value in vectors)
     return form.output.size if alike else 0
-
-
-def numbers_of(value: Value) -> Numbers:
-    """What contiguous values have in common that are the same numbers, in whatever shape."""
-    return value.memory, value.dtype, value.offset, value.size
-
-
-def _goes_with(form: Elementwise, others: Iterable[Elementwise]) -> bool:
-    """Whether it is on vectors as long, and what they share is the same numbers, at the same places."""
-    values = [form.output, *form.values]
-    return all(
-        other.output.size == form.output.size
-        and all(
-            one.memory is not value.memory or numbers_of(one) == numbers_of(value)
-            for one in (other.output, *other.values)
-            for value in values
-        )
-        for other in others
-    )
 
 
 def _is_independent(operation: Operation, others: Collection[Operation]) -> bool:

@@ -64,6 +64,8 @@ def _with_reciprocal(kept: list[Operation], quotient: Operation) -> None:
         return
     (x, divisor), at = form.inputs, kept.index(quotient)
     if isinstance(divisor, Value):
+        if divisor.dtype.itemsize < form.output.dtype.itemsize:
+            return  # its inverse would be rounded more than the quotient
         inverse = Value.new(divisor.dtype, ())
         kept.insert(at, Operation(torch.reciprocal, (divisor,), {}, (inverse,)))
         divisor, at = inverse, at + 1

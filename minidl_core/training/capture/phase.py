@@ -270,6 +270,8 @@ def disagreement(replayed: Tensor, plain: Tensor, size: Tensor) -> float:
     if not math.isfinite(difference + whole):
         alike = (replayed == plain) | (replayed.isnan() & plain.isnan())
         difference = (replayed - plain).masked_fill(alike, 0).norm()
+        if not math.isfinite(difference):  # where one alone is no number
+            return math.inf
         size = whole = plain[plain.isfinite()].norm()
     eps = torch.finfo(plain.dtype).eps
     return float(difference / (eps**0.5 * size + 4 * eps * whole)) if difference > 0 else 0.0

@@ -61,8 +61,8 @@ def elementwise_call(form: Elementwise, tensor: Callable[[Value], Tensor]) -> Ca
     computed = compared if form.output.dtype == torch.bool else form.output.dtype
     inputs = []
     for one in form.inputs:
-        # Where tensors are of whole numbers, a fraction stays one; but torch takes no number as the first.
-        is_tensor = computed.is_floating_point or one is form.inputs[0]
+        # Where tensors are of whole numbers, a fraction stays one; but torch takes none as the first, or to choose.
+        is_tensor = computed.is_floating_point or one is form.inputs[0] or form.name == "where"
         number = torch.tensor(one, dtype=computed) if is_tensor and not isinstance(one, Value) else one
         inputs.append(tensor(one) if isinstance(one, Value) else number)
     keywords = replaced(form.keywords, Value, tensor)

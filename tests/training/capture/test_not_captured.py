@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import random
 from typing import Any
 
@@ -19,7 +20,7 @@ from minidl_core.losses import MSE
 from minidl_core.nn import FlatParameters, Linear, Module, Sequential, saved
 from minidl_core.optim import SGD
 from minidl_core.training import fit
-from minidl_core.training.capture.phase import MANY_NUMBERS
+from minidl_core.training.capture.phase import MANY_NUMBERS, disagreement
 
 
 class Counting(Module):
@@ -222,3 +223,12 @@ def test_a_single_frozen_number_is_found_in_a_large_model(caplog: pytest.LogCapt
     x = torch.rand(8, 1024)
     fit(model, Examples(x, x), MSE(), Forgetting(0.1), epochs=4, batch_size=8, seeds=[0])
     assert "a replay is not the same as a plain run" in caplog.text
+
+
+@pytest.mark.parametrize("plain", [[1.0, 1, 1], [math.nan, 1, 1], [math.inf, 1, 1]])
+@pytest.mark.parametrize("replayed", [[math.nan, 1, 1], [1.0, math.nan, 1], [1.0, math.inf, 1]])
+def test_a_number_that_is_none_in_one_run_alone_is_a_difference(plain: list[float], replayed: list[float]) -> None:
+    one, other, size = torch.tensor(replayed), torch.tensor(plain), torch.tensor(2.0)
+    expected = 0.0 if str(replayed) == str(plain) else math.inf
+    assert disagreement(one, other, size) == disagreement(other, one, size) == expected
+    assert disagreement(one, one, size) == disagreement(other, other, size) == 0
