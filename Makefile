@@ -10,8 +10,8 @@ PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml) constraints.txt
 demo: .venv/installed  ## train the report's network and print its table
 	$(BIN)/python examples/report.py --seed $(SEED)
 
-test: .venv/installed-dev  ## the tests of all packages
-	$(BIN)/python -m pytest
+test: .venv/installed-dev  ## the tests of all packages, on all cores; each process and what it starts takes one thread
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 check: .venv/installed-dev  ## format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -14,6 +14,15 @@ PLUGINS = ("minidl_extra_layers", "minidl_extra_losses", "minidl_optim", "minidl
 SOURCES = {"minidl_core": ROOT, **{name: ROOT / "plugins" / name for name in PLUGINS}}
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process is left with it when the others have done the rest.
+
+    It stays with one process, too, which makes the environment.
+    """
+    items.sort(key=lambda item: "environment" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The wheel of each package, by the name of its folder."""
