@@ -41,5 +41,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
     required = "pytest", "hypothesis", "pandas", "scikit-learn"
-    install(folder, "--constraint", ROOT / "constraints.txt", f"{wheels['minidl_core']}[tables,report,jit]", *required)
+    quickly = "--no-compile"  # of the thousands of files few are ever imported
+    constraints = "--constraint", ROOT / "constraints.txt"
+    install(folder, quickly, *constraints, f"{wheels['minidl_core']}[tables,report,jit]", *required)
     return folder
