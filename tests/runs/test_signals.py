@@ -31,6 +31,7 @@ from minidl_core.runs.record import FILE_NAME, read_record
 
 SIGNALS = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 RUN = (*TRAIN, "--epochs", "60", "--out", "run")
+LONG = (*TRAIN, "--epochs", "4000", "--patience", "3500", "--out", "run")
 RESUME = ("train", "--resume", "run", "--quiet")
 
 AT_A_STEP = """
@@ -85,6 +86,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return outcome(folder / "run")
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that takes seconds and is never stopped."""
+    folder = tmp_path_factory.mktemp("long")
+    assert ran(folder, *LONG).code == 0
+    return folder / "run"
+
+
 def steps_kept(run: Path) -> int:
     """How many steps the checkpoint has."""
     checkpoint, _ = read_checkpoint(RunFolder(run).checkpoint, read_record(run).request)
@@ -131,22 +140,20 @@ def test_the_checkpoint_is_of_the_step_at_hand_and_the_run_goes_on_from_it(
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_run_that_is_interrupted_again_and_again_from_without_comes_to_the_same_end(
-    number: signal.Signals, code: int, tmp_path: Path
+    number: signal.Signals, code: int, long: Path, tmp_path: Path
 ) -> None:
-    arguments = (*TRAIN, "--epochs", "4000", "--patience", "3500")
-    assert ran(tmp_path, *arguments, "--out", "whole").code == 0
-    drawn, run, seconds = random.Random(5), tmp_path / "run", read_record(tmp_path / "whole").seconds
-    process = started(tmp_path, *arguments, "--out", "run", prelude=HEARS)
+    drawn, run, seconds = random.Random(5), tmp_path / "run", read_record(long).seconds
+    process = started(tmp_path, *LONG, prelude=HEARS)
     for _ in range(3):
         wait_until_written(run / FILE_NAME, process)
-        time.sleep(drawn.uniform(0.05, 0.25) * seconds)
+        time.sleep(drawn.uniform(0.05, 0.15) * seconds)  # of a machine that was busier then, perhaps
         process.send_signal(number)
         assert ended(process).code == code
         require_readable(run)
         assert leftovers(run) == []
         process = started(tmp_path, *RESUME, prelude=HEARS)
     assert ended(process).code == 0
-    assert outcome(run) == outcome(tmp_path / "whole")
+    assert outcome(run) == outcome(long)
 
 
 @pytest.mark.slow
