@@ -7,7 +7,6 @@ import random
 import re
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,12 +28,13 @@ from run_processes import (
 from tracing import Call, calls_within, forks, needs_strace, traced
 
 from minidl_core.errors import ModelFileError
-from minidl_core.plugins import loaded_plugins
 from minidl_core.runs import resume, train
 from minidl_core.runs.folder import RunFolder
 from minidl_core.runs.history import FILE_NAME as HISTORY
 from minidl_core.runs.record import FILE_NAME, read_record
 from minidl_core.training import load_model
+
+pytestmark = pytest.mark.usefixtures("core_alone")
 
 FILES = {".lock", "run.json", "history.csv", "model.safetensors", "checkpoint.safetensors", "report.html"}
 
@@ -92,7 +92,7 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_end(whole: Whole
             require_readable(run)
         if not is_done(run):
             running[1] += 1
-            assert ran(folder, "train", "--resume", "run").code == 0
+            resume(run)
         assert outcome(run) == whole.outcome, number
         assert names_in(run) == FILES, number
     print(f"killed {running[0]} of 8 runs, and {running[1]} of them once more")
@@ -150,16 +150,6 @@ def train_short(out: Path) -> None:
     """The same within this process."""
     options = {"loss": "mse", "optimizer": "sgd(lr=0.5)", "schedule": "cosine", "rounds": ROUNDS, "batch_size": 10}
     train("linear(_,6)-tanh-linear(6,_)", "disk(n=60)", epochs=3, save_every=1, out=out, **options)
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Components of the core alone, in processes and in this one."""
-    monkeypatch.setenv("MINIDL_LOAD_PLUGINS", "")
-    loaded_plugins.cache_clear()
-    yield
-    monkeypatch.undo()
-    loaded_plugins.cache_clear()
 
 
 @pytest.fixture(scope="module")

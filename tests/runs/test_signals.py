@@ -24,10 +24,13 @@ from run_processes import (
     wait_until_written,
 )
 
+from minidl_core.runs import resume
 from minidl_core.runs.checkpoint_file import read_checkpoint
 from minidl_core.runs.compare import state_of
 from minidl_core.runs.folder import RunFolder
 from minidl_core.runs.record import FILE_NAME, read_record
+
+pytestmark = pytest.mark.usefixtures("core_alone")
 
 SIGNALS = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 RUN = (*TRAIN, "--epochs", "60", "--out", "run")
@@ -176,7 +179,7 @@ def test_a_second_signal_while_it_saves_ends_it_at_once(
     require_readable(run)
     assert names_in(run) == {".lock", "run.json", "checkpoint.safetensors", "history.csv", "model.safetensors"}
     assert steps_kept(run) == (STEPS if second == 5 else STEPS + 1)
-    assert ran(tmp_path, *RESUME).code == 0
+    resume(run)
     assert outcome(run) == whole
 
 
