@@ -56,3 +56,38 @@ def assert_replayed_is_plain(work: Work, size: int, dtype: torch.dtype, threads:
     for name, tensor in vars(given).items():
         torch.testing.assert_close(tensor, getattr(expected, name), rtol=tolerance, atol=tolerance)
     return program
+
+
+def scaled_quotient(n: Numbers) -> None:
+    n.w -= 2 * n.rate * (n.x / n.y)
+
+
+def velocity_with_itself(n: Numbers) -> None:
+    n.w.mul_(0.9).add_(n.w)
+
+
+def result_used_twice(n: Numbers) -> None:
+    scaled = 0.5 * n.x
+    n.w += scaled
+    n.y += scaled
+
+
+def input_that_changes_between(n: Numbers) -> None:
+    scaled = 0.5 * n.x
+    n.x += 1
+    n.w += scaled
+
+
+def rate_that_changes_between(n: Numbers) -> None:
+    scaled = n.rate * n.x
+    n.rate *= 2
+    n.w += scaled
+    n.rate /= 2
+
+
+def chosen(n: Numbers) -> None:
+    n.w.copy_(torch.where(n.x > 0, 2 * n.y, torch.where(n.x < -1, 0.0, n.y)).clamp(0.6, 2.5) * n.w.sign())
+
+
+def by_one_number_in_an_axis(n: Numbers) -> None:
+    n.w -= n.rate.to(n.w.dtype).reshape(1) * n.x

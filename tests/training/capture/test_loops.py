@@ -7,7 +7,19 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from long_vectors import Numbers, Work, assert_replayed_is_plain, recorded
+from long_vectors import (
+    Numbers,
+    Work,
+    assert_replayed_is_plain,
+    by_one_number_in_an_axis,
+    chosen,
+    input_that_changes_between,
+    rate_that_changes_between,
+    recorded,
+    result_used_twice,
+    scaled_quotient,
+    velocity_with_itself,
+)
 from packaging.version import Version
 from torch import Tensor
 
@@ -26,39 +38,12 @@ def short_vectors_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "NUMBERS_FOR_A_THREAD", FEWEST // 4)
 
 
-def scaled_quotient(n: Numbers) -> None:
-    n.w -= 2 * n.rate * (n.x / n.y)
-
-
 def sum_of_scaled(n: Numbers) -> None:
     n.w.mul_(0.5 * n.x + n.rate * n.y - 1)
 
 
 def scaled_difference(n: Numbers) -> None:
     n.w.sub_(n.x.abs(), alpha=0.3).neg_()
-
-
-def velocity_with_itself(n: Numbers) -> None:
-    n.w.mul_(0.9).add_(n.w)
-
-
-def result_used_twice(n: Numbers) -> None:
-    scaled = 0.5 * n.x
-    n.w += scaled
-    n.y += scaled
-
-
-def input_that_changes_between(n: Numbers) -> None:
-    scaled = 0.5 * n.x
-    n.x += 1
-    n.w += scaled
-
-
-def rate_that_changes_between(n: Numbers) -> None:
-    scaled = n.rate * n.x
-    n.rate *= 2
-    n.w += scaled
-    n.rate /= 2
 
 
 def sum_between(n: Numbers) -> None:
@@ -102,18 +87,10 @@ def mask_kept_for_later(n: Numbers) -> None:
     n.x *= mask.view(-1) * 2.0
 
 
-def chosen(n: Numbers) -> None:
-    n.w.copy_(torch.where(n.x > 0, 2 * n.y, torch.where(n.x < -1, 0.0, n.y)).clamp(0.6, 2.5) * n.w.sign())
-
-
 def interpolated(n: Numbers) -> None:
     n.w.lerp_(n.x, 0.1).lerp_(n.y, 0.8)
     n.w.addcmul_(n.x, n.y).addcmul_(n.x, n.x, value=0.3).addcdiv_(n.w, n.y, value=-0.7)
     n.w.copy_(torch.lerp(n.w, n.y, n.rate.to(n.w.dtype)))
-
-
-def by_one_number_in_an_axis(n: Numbers) -> None:
-    n.w -= n.rate.to(n.w.dtype).reshape(1) * n.x
 
 
 def root_of_the_largest(n: Numbers) -> None:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
-from long_vectors import Numbers, Work, assert_replayed_is_plain, recorded
+from long_vectors import (
+    Numbers,
+    Work,
+    assert_replayed_is_plain,
+    by_one_number_in_an_axis,
+    chosen,
+    input_that_changes_between,
+    rate_that_changes_between,
+    recorded,
+    result_used_twice,
+    scaled_quotient,
+    velocity_with_itself,
+)
 
 from minidl_core.training.capture import blocks
 
@@ -24,10 +36,6 @@ def scaled_difference(n: Numbers) -> None:
     n.w -= n.rate * n.x
 
 
-def scaled_quotient(n: Numbers) -> None:
-    n.w -= 2 * n.rate * (n.x / n.y)
-
-
 def scaled_product(n: Numbers) -> None:
     n.w.copy_(n.x - n.w * n.y)
 
@@ -44,33 +52,10 @@ def velocity(n: Numbers) -> None:
     n.w.mul_(0.9).add_(n.x)
 
 
-def velocity_with_itself(n: Numbers) -> None:
-    n.w.mul_(0.9).add_(n.w)
-
-
 def velocity_read_between(n: Numbers) -> None:
     n.w.mul_(0.9)
     n.y.copy_(n.w)
     n.w.add_(n.x)
-
-
-def product_used_twice(n: Numbers) -> None:
-    scaled = 0.5 * n.x
-    n.w += scaled
-    n.y += scaled
-
-
-def product_of_what_changes_between(n: Numbers) -> None:
-    scaled = 0.5 * n.x
-    n.x += 1
-    n.w += scaled
-
-
-def rate_that_changes_between(n: Numbers) -> None:
-    scaled = n.rate * n.x
-    n.rate *= 2
-    n.w += scaled
-    n.rate /= 2
 
 
 def product_with_itself(n: Numbers) -> None:
@@ -90,10 +75,6 @@ def quotient_of_a_number(n: Numbers) -> None:
     n.w.copy_(n.rate / n.y - 3 / n.y)
 
 
-def chosen(n: Numbers) -> None:
-    n.w.copy_(torch.where(n.x > 0, 2 * n.y, torch.where(n.x < -1, 0.0, n.y)).clamp(0.6, 2.5) * n.w.sign())
-
-
 def interpolated(n: Numbers) -> None:
     n.w.lerp_(n.x, 0.1)
     n.w.addcmul_(n.x, n.y)
@@ -102,10 +83,6 @@ def interpolated(n: Numbers) -> None:
 
 def greatest(n: Numbers) -> None:
     n.w.mul_(0.9).clamp_min_(n.x.abs() + 1e-3)
-
-
-def by_one_number_in_an_axis(n: Numbers) -> None:
-    n.w -= n.rate.to(n.w.dtype).reshape(1) * n.x
 
 
 WORKS: dict[Work, tuple[str, ...] | None] = {
@@ -117,8 +94,8 @@ WORKS: dict[Work, tuple[str, ...] | None] = {
     velocity: ("add",),
     velocity_with_itself: ("mul_", "add_"),
     velocity_read_between: ("mul_", "copy_", "add_"),
-    product_used_twice: None,
-    product_of_what_changes_between: None,
+    result_used_twice: None,
+    input_that_changes_between: None,
     rate_that_changes_between: None,
     product_with_itself: None,
     quotient_by_a_number: None,
