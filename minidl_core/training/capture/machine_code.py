@@ -13,22 +13,22 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from importlib import metadata
 from typing import Any
 
-from packaging.version import Version
-
 from minidl_core.training.capture.operations import Call
 
-OLDEST = Version("0.45")
+OLDEST = (0, 45)
 """Before it llvmlite has pointers of another kind; numba may have brought one."""
 
 
 def is_available() -> bool:
     """Whether llvmlite is installed, and new enough."""
-    return importlib.util.find_spec("llvmlite") is not None and _version() >= OLDEST
+    return importlib.util.find_spec("llvmlite") is not None and _release() >= OLDEST
 
 
 @functools.cache
-def _version() -> Version:
-    return Version(metadata.version("llvmlite"))
+def _release() -> tuple[int, ...]:
+    from packaging.version import Version
+
+    return Version(metadata.version("llvmlite")).release
 
 
 @functools.lru_cache(256)
