@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -12,15 +10,14 @@ from torch import Tensor
 from minidl_core.training.capture.elementwise import Elementwise, computed_type
 from minidl_core.training.capture.instructions import FUNCTIONS
 from minidl_core.training.capture.loop_code import loop_code
-from minidl_core.training.capture.machine_code import compiled, side_by_side
+from minidl_core.training.capture.machine_code import loop_call, shared_call
 from minidl_core.training.capture.neighbours import Stretch
 from minidl_core.training.capture.numpy_calls import FLOATS
+from minidl_core.training.capture.openmp import team
 from minidl_core.training.capture.operations import Call, Operation, Value
 
-NUMBERS_FOR_A_THREAD = 2**17
+NUMBERS_FOR_A_THREAD = 2**16
 """For fewer, a thread of its own costs more than it gains."""
-NUMBERS_AT_ONCE = 64
-"""A thread's part has a multiple of so many numbers, so that no two threads write into one line of the cache."""
 
 
 def can_be_in_loop(form: Elementwise) -> bool:
@@ -58,14 +55,10 @@ class Loop(Operation):
 
     def calls(self, tensor: Callable[[Value], Tensor], threads: int) -> list[Call]:
         """What computes it, on as many threads as are of use."""
-        values = list({**self.read, **self.stored}.values())
-        function = compiled(loop_code(self.forms, self.read, self.stored), len(values))
+        values = {**self.read, **self.stored}
+        places = [tensor(value).data_ptr() for value in values.values()]
         size = self.forms[0].output.size
-        parts = max(1, min(threads, size // NUMBERS_FOR_A_THREAD))
-        length = -(-size // parts // NUMBERS_AT_ONCE) * NUMBERS_AT_ONCE
-        calls: list[Call] = []
-        for start in range(0, size, length):
-            places = [tensor(one).data_ptr() + (start * one.dtype.itemsize if one.shape else 0) for one in values]
-            count = ctypes.c_int64(min(length, size - start))
-            calls.append(functools.partial(function, *map(ctypes.c_void_p, places), count))
-        return calls if len(calls) == 1 else [functools.partial(side_by_side, calls)]
+        threads = min(threads, size // NUMBERS_FOR_A_THREAD)
+        shared = threads > 1 and team() is not None
+        code = loop_code(self.forms, self.read, self.stored, shared)
+        return [shared_call(code, places, size, threads) if shared else loop_call(code, places, size)]

@@ -13,27 +13,34 @@ from minidl_core.training.capture.neighbours import Stretch
 from minidl_core.training.capture.operations import Value
 
 Numbers = dict[Stretch, Number]
+NUMBERS_AT_ONCE = 64
+"""A thread's part has a multiple of so many numbers, so that no two threads write into one line of the cache."""
 
 
-def loop_code(forms: Sequence[Elementwise], read: Mapping[Stretch, Value], stored: Mapping[Stretch, Value]) -> str:
-    """A function `loop(places, count)`, which for w = w - lr g does
+def loop_code(
+    forms: Sequence[Elementwise], read: Mapping[Stretch, Value], stored: Mapping[Stretch, Value], shared: bool
+) -> str:
+    """A function `loop(places..., first, end)`, which for w = w - lr g does
 
         number = *lr
-        for index from 0 to count:
+        for index from first to end:
             w[index] = w[index] - number * g[index]
+
 
     Args:
         forms: what is done of each number, in order.
         read: what is needed from before, vectors and single numbers. Places are those of these and of what is stored,
             each once, and no two of them overlap.
         stored: the results that are needed afterwards.
+        shared: whether there is a function `share(array)` too, which each of several threads calls, to do its part of
+            all numbers. The array has the places and how many numbers there are.
     """
     from llvmlite import ir
 
     values = {**read, **stored}
-    arguments = [*(ir.PointerType() for _ in values), ir.IntType(64)]
+    arguments = [*(ir.PointerType() for _ in values), ir.IntType(64), ir.IntType(64)]
     function = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), arguments), "loop")
-    *places, count = function.args
+    *places, first, end = function.args
     for place in places:
         place.add_attribute("noalias")
     place_of = dict(zip(values, places, strict=True))
@@ -50,12 +57,41 @@ def loop_code(forms: Sequence[Elementwise], read: Mapping[Stretch, Value], store
         _store(body, numbers[stretch], place_of[stretch], index, value.dtype)
 
     following = body.add(index, index.type(1))
-    body.cbranch(body.icmp_signed("<", following, count), body.block, after.block)
-    index.add_incoming(index.type(0), before.block)
+    body.cbranch(body.icmp_signed("<", following, end), body.block, after.block)
+    index.add_incoming(first, before.block)
     index.add_incoming(following, body.block)
     before.branch(body.block)
     after.ret_void()
+    if shared:
+        _add_share(function)
     return str(function.module)
+
+
+def _add_share(loop: Any) -> None:
+    from llvmlite import ir
+
+    whole, pointer = ir.IntType(64), ir.PointerType()
+    share = ir.Function(loop.module, ir.FunctionType(ir.VoidType(), [pointer]), "share")
+    builder = ir.IRBuilder(share.append_basic_block())
+
+    def argument(position: int, kind: Any) -> Number:
+        return builder.load(builder.gep(share.args[0], [whole(position)], source_etype=whole), typ=kind)
+
+    def told(name: str) -> Number:
+        function = ir.Function(loop.module, ir.FunctionType(ir.IntType(32), []), name)
+        return builder.sext(builder.call(function, []), whole)
+
+    *places, _, _ = loop.args
+    count = argument(len(places), whole)
+    lines = builder.mul(told("omp_get_num_threads"), whole(NUMBERS_AT_ONCE))
+    of_each = builder.udiv(builder.add(count, builder.sub(lines, whole(1))), lines)
+    length = builder.mul(of_each, whole(NUMBERS_AT_ONCE))
+    first = builder.mul(told("omp_get_thread_num"), length)
+    end = builder.add(first, length)
+    end = builder.select(builder.icmp_signed("<", end, count), end, count)
+    with builder.if_then(builder.icmp_signed("<", first, end)):
+        builder.call(loop, [*(argument(position, pointer) for position in range(len(places))), first, end])
+    builder.ret_void()
 
 
 def _result(builder: Builder, form: Elementwise, numbers: Numbers) -> Number:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.util
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
+from minidl_core.training.capture.openmp import SHARE, addresses, team
 from minidl_core.training.capture.operations import Call
 
 OLDEST = (0, 45)
@@ -31,9 +31,31 @@ def _release() -> tuple[int, ...]:
     return Version(metadata.version("llvmlite")).release
 
 
+def loop_call(code: str, places: Sequence[int], count: int) -> Call:
+    """Call the function `loop` of some code, for all of so many numbers from some places in memory on."""
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(places), ctypes.c_int64, ctypes.c_int64)
+    arguments = (*map(ctypes.c_void_p, places), ctypes.c_int64(0), ctypes.c_int64(count))
+    return functools.partial(_function(code, "loop", kind), *arguments)
+
+
+def shared_call(code: str, places: Sequence[int], count: int, threads: int) -> Call:
+    """The same by several threads at once, each of which calls the function `share`."""
+    start = team()
+    assert start is not None
+    arguments = (ctypes.c_int64 * (len(places) + 1))(*places, count)
+    return functools.partial(start, _function(code, "share", SHARE), arguments, threads, 0)
+
+
+def _function(code: str, name: str, kind: Any) -> Any:
+    engine = _compiled(code)
+    function = kind(engine.get_function_address(name))
+    function.engine = engine  # which has the code
+    return function
+
+
 @functools.lru_cache(256)
-def compiled(code: str, places: int) -> Callable[..., None]:
-    """The function `loop` of some code, which takes so many places in memory and a whole number, for this processor."""
+def _compiled(code: str) -> Any:
+    """For this processor."""
     from llvmlite import binding as llvm
 
     llvm.initialize_native_target()
@@ -47,22 +69,8 @@ def compiled(code: str, places: int) -> Callable[..., None]:
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, machine)
+    if team():
+        for name, address in addresses().items():
+            llvm.add_symbol(name, address)
     engine.finalize_object()
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * places, ctypes.c_int64)
-    function: Any = kind(engine.get_function_address("loop"))
-    function.engine = engine  # which has the code
-    return function  # type: ignore[no-any-return]
-
-
-def side_by_side(calls: Sequence[Call]) -> None:
-    """All of them at once: the first on this thread, the others on their own."""
-    others = [_workers(len(calls) - 1).submit(call) for call in calls[1:]]
-    try:
-        calls[0]()
-    finally:
-        wait(others)
-
-
-@functools.cache
-def _workers(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, "minidl-loop")
+    return engine

@@ -168,6 +168,34 @@ def test_a_loop_gives_the_same(work: Work, dtype: torch.dtype, threads: int) -> 
     assert WORKS[work] in (None, loops_of(program))
 
 
+@pytest.mark.parametrize("threads", [2, 3, 8, 33])
+@pytest.mark.parametrize("size", [FEWEST, FEWEST + 1, 7 * FEWEST - 1])
+def test_threads_do_all_numbers_and_each_once(size: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "NUMBERS_FOR_A_THREAD", 1)  # so that some have nothing to do
+    program = assert_replayed_is_plain(scaled_quotient, size, torch.float64, threads)
+    assert threads in program.calls[-1].args  # type: ignore[attr-defined]
+
+
+def test_a_thread_that_is_alone_in_its_team_does_all() -> None:
+    given, expected = (Numbers.made(5 * LONG, torch.float64) for _ in range(2))
+    program = recorded(scaled_quotient, given, threads=3)
+    given.set(expected, rate=0.3)
+    *before, shared = program.calls
+    for call in before:
+        call()
+    share, arguments, *_ = shared.args  # type: ignore[attr-defined]
+    share(arguments)
+    scaled_quotient(expected)
+    torch.testing.assert_close(given.w, expected.w, rtol=1e-13, atol=0)
+
+
+def test_without_torchs_team_a_loop_takes_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (loop, machine_code):
+        monkeypatch.setattr(module, "team", lambda: None)
+    program = assert_replayed_is_plain(scaled_quotient, 5 * LONG, torch.float64, threads=3)
+    assert loops_of(program) == 1
+
+
 SPECIAL = (0.0, -0.0, 0.3, 0.5, -0.7, 1.0, 1e19, -1e-40, float("inf"), float("-inf"), float("nan"))
 ARGUMENTS = {"lerp": 3, "where": 3, "addcmul": 3, "addcdiv": 3, "clamp": 1}
 
