@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -10,14 +12,14 @@ from torch import Tensor
 from minidl_core.training.capture.elementwise import Elementwise, computed_type
 from minidl_core.training.capture.instructions import FUNCTIONS
 from minidl_core.training.capture.loop_code import loop_code
-from minidl_core.training.capture.machine_code import loop_call, shared_call
+from minidl_core.training.capture.machine_code import compiled
 from minidl_core.training.capture.neighbours import Stretch
 from minidl_core.training.capture.numpy_calls import FLOATS
-from minidl_core.training.capture.openmp import team
+from minidl_core.training.capture.openmp import addresses, parallel
 from minidl_core.training.capture.operations import Call, Operation, Value
 
-NUMBERS_FOR_A_THREAD = 2**16
-"""For fewer, a thread of its own costs more than it gains."""
+FEWEST_TO_SHARE = 2**17
+"""Numbers, for which several threads are sooner done than one."""
 
 
 def can_be_in_loop(form: Elementwise) -> bool:
@@ -54,11 +56,14 @@ class Loop(Operation):
         self.name = "loop"
 
     def calls(self, tensor: Callable[[Value], Tensor], threads: int) -> list[Call]:
-        """What computes it, on as many threads as are of use."""
+        """What computes it, on as many threads as torch has where that is of use."""
         values = {**self.read, **self.stored}
-        places = [tensor(value).data_ptr() for value in values.values()]
         size = self.forms[0].output.size
-        threads = min(threads, size // NUMBERS_FOR_A_THREAD)
-        shared = threads > 1 and team() is not None
-        code = loop_code(self.forms, self.read, self.stored, shared)
-        return [shared_call(code, places, size, threads) if shared else loop_call(code, places, size)]
+        arguments = (ctypes.c_int64 * (len(values) + 1))(*(tensor(one).data_ptr() for one in values.values()), size)
+        together = parallel() if threads > 1 and size >= FEWEST_TO_SHARE else None
+        code = loop_code(self.forms, self.read, self.stored, shared=together is not None)
+        if together is None:
+            return [functools.partial(compiled(code, frozenset()), arguments)]
+        # All of torch's threads, though some may have nothing to do: those that a smaller team leaves out are ended by
+        # GNU's library, and torch's next operation starts others.
+        return [functools.partial(together, compiled(code, addresses()), arguments, threads, 0)]

@@ -10,36 +10,38 @@ import torch
 from minidl_core.training.capture.elementwise import Elementwise, computed_type
 from minidl_core.training.capture.instructions import FUNCTIONS, Builder, Number
 from minidl_core.training.capture.neighbours import Stretch
+from minidl_core.training.capture.openmp import THREAD, THREADS
 from minidl_core.training.capture.operations import Value
 
 Numbers = dict[Stretch, Number]
-NUMBERS_AT_ONCE = 64
-"""A thread's part has a multiple of so many numbers, so that no two threads write into one line of the cache."""
+BLOCK = 64
+"""A thread's part has a multiple of so many numbers, so that two threads seldom write into one line of the cache."""
 
 
 def loop_code(
     forms: Sequence[Elementwise], read: Mapping[Stretch, Value], stored: Mapping[Stretch, Value], shared: bool
 ) -> str:
-    """A function `loop(places..., first, end)`, which for w = w - lr g does
+    """A function `share(arguments)`, which for w = w - lr g does
 
         number = *lr
         for index from first to end:
             w[index] = w[index] - number * g[index]
 
+    where first to end are all numbers, or the part of the thread that calls it.
 
     Args:
         forms: what is done of each number, in order.
-        read: what is needed from before, vectors and single numbers. Places are those of these and of what is stored,
-            each once, and no two of them overlap.
+        read: what is needed from before, vectors and single numbers. The arguments are the places of these and of what
+            is stored, each once, and how many numbers there are in all. No two of the places overlap.
         stored: the results that are needed afterwards.
-        shared: whether there is a function `share(array)` too, which each of several threads calls, to do its part of
-            all numbers. The array has the places and how many numbers there are.
+        shared: whether it is OpenMP's threads that call it, each for its part.
     """
     from llvmlite import ir
 
     values = {**read, **stored}
     arguments = [*(ir.PointerType() for _ in values), ir.IntType(64), ir.IntType(64)]
     function = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), arguments), "loop")
+    function.linkage = "internal"
     *places, first, end = function.args
     for place in places:
         place.add_attribute("noalias")
@@ -62,31 +64,33 @@ def loop_code(
     index.add_incoming(following, body.block)
     before.branch(body.block)
     after.ret_void()
-    if shared:
-        _add_share(function)
+    _add_share(function, shared)
     return str(function.module)
 
 
-def _add_share(loop: Any) -> None:
+def _add_share(loop: Any, shared: bool) -> None:
+    """Of n numbers, thread t of T does those from first = t length to min(first + length, n), where
+    length = 64 ⌈n / (64 T)⌉."""
     from llvmlite import ir
 
-    whole, pointer = ir.IntType(64), ir.PointerType()
+    int64, pointer = ir.IntType(64), ir.PointerType()
     share = ir.Function(loop.module, ir.FunctionType(ir.VoidType(), [pointer]), "share")
     builder = ir.IRBuilder(share.append_basic_block())
 
     def argument(position: int, kind: Any) -> Number:
-        return builder.load(builder.gep(share.args[0], [whole(position)], source_etype=whole), typ=kind)
+        return builder.load(builder.gep(share.args[0], [int64(position)], source_etype=int64), typ=kind)
 
-    def told(name: str) -> Number:
+    def asked(name: str) -> Number:
         function = ir.Function(loop.module, ir.FunctionType(ir.IntType(32), []), name)
-        return builder.sext(builder.call(function, []), whole)
+        return builder.sext(builder.call(function, []), int64)
 
     *places, _, _ = loop.args
-    count = argument(len(places), whole)
-    lines = builder.mul(told("omp_get_num_threads"), whole(NUMBERS_AT_ONCE))
-    of_each = builder.udiv(builder.add(count, builder.sub(lines, whole(1))), lines)
-    length = builder.mul(of_each, whole(NUMBERS_AT_ONCE))
-    first = builder.mul(told("omp_get_thread_num"), length)
+    count = argument(len(places), int64)
+    thread, threads = (asked(THREAD), asked(THREADS)) if shared else (int64(0), int64(1))
+    blocks = builder.udiv(builder.add(count, int64(BLOCK - 1)), int64(BLOCK))
+    of_each = builder.udiv(builder.add(blocks, builder.sub(threads, int64(1))), threads)
+    length = builder.mul(of_each, int64(BLOCK))
+    first = builder.mul(thread, length)
     end = builder.add(first, length)
     end = builder.select(builder.icmp_signed("<", end, count), end, count)
     with builder.if_then(builder.icmp_signed("<", first, end)):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import _ctypes
+import ctypes
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -22,7 +25,7 @@ from long_vectors import (
 )
 from torch import Tensor
 
-from minidl_core.training.capture import loop, loops, machine_code, neighbours
+from minidl_core.training.capture import loop, loops, machine_code, neighbours, openmp
 from minidl_core.training.capture.instructions import FUNCTIONS
 from minidl_core.training.capture.program import Program
 from minidl_core.training.capture.record import Recorder
@@ -34,7 +37,7 @@ LONG = FEWEST + 77
 @pytest.fixture(autouse=True)
 def short_vectors_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "FEWEST_NUMBERS", FEWEST)
-    monkeypatch.setattr(loop, "NUMBERS_FOR_A_THREAD", FEWEST // 4)
+    monkeypatch.setattr(loop, "FEWEST_TO_SHARE", FEWEST)
 
 
 def sum_of_scaled(n: Numbers) -> None:
@@ -170,30 +173,52 @@ def test_a_loop_gives_the_same(work: Work, dtype: torch.dtype, threads: int) -> 
 
 @pytest.mark.parametrize("threads", [2, 3, 8, 33])
 @pytest.mark.parametrize("size", [FEWEST, FEWEST + 1, 7 * FEWEST - 1])
-def test_threads_do_all_numbers_and_each_once(size: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "NUMBERS_FOR_A_THREAD", 1)  # so that some have nothing to do
+def test_threads_do_all_numbers_and_each_once(size: int, threads: int) -> None:
+    """All of them are called, also those that have nothing to do."""
     program = assert_replayed_is_plain(scaled_quotient, size, torch.float64, threads)
-    assert threads in program.calls[-1].args  # type: ignore[attr-defined]
+    assert _shared(program).args[-2] == threads
 
 
-def test_a_thread_that_is_alone_in_its_team_does_all() -> None:
+@pytest.mark.parametrize("present", [1, 2, 4])
+def test_as_many_threads_as_there_are_do_all(present: int) -> None:
+    """An environment may allow fewer than torch wishes for."""
     given, expected = (Numbers.made(5 * LONG, torch.float64) for _ in range(2))
     program = recorded(scaled_quotient, given, threads=3)
     given.set(expected, rate=0.3)
-    *before, shared = program.calls
-    for call in before:
+    shared = _shared(program)
+    for call in program.calls[:-1]:
         call()
-    share, arguments, *_ = shared.args  # type: ignore[attr-defined]
-    share(arguments)
+    shared.func(*shared.args[:-2], present, 0)
     scaled_quotient(expected)
     torch.testing.assert_close(given.w, expected.w, rtol=1e-13, atol=0)
 
 
-def test_without_torchs_team_a_loop_takes_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (loop, machine_code):
-        monkeypatch.setattr(module, "team", lambda: None)
+def test_short_loops_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "FEWEST_TO_SHARE", LONG + 1)
+    for size, count in (LONG, 1), (LONG + 1, 4):
+        program = assert_replayed_is_plain(scaled_quotient, size, torch.float64, threads=3)
+        assert len(_shared(program).args) == count
+
+
+@pytest.mark.parametrize("missing", ["GOMP_parallel", "library"])
+def test_without_torchs_threads_a_loop_takes_one(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def library() -> ctypes.CDLL:
+        if missing == "library":
+            raise OSError
+        return ctypes.CDLL(_ctypes.__file__)  # a library without it
+
+    monkeypatch.setattr(openmp, "_library", library)
+    monkeypatch.setattr(loop, "parallel", openmp.parallel.__wrapped__)
+    assert openmp.parallel.__wrapped__() is None
     program = assert_replayed_is_plain(scaled_quotient, 5 * LONG, torch.float64, threads=3)
-    assert loops_of(program) == 1
+    assert len(_shared(program).args) == 1
+
+
+def _shared(program: Program) -> functools.partial[None]:
+    """The call of the last loop."""
+    call = program.calls[-1]
+    assert isinstance(call, functools.partial)
+    return call
 
 
 SPECIAL = (0.0, -0.0, 0.3, 0.5, -0.7, 1.0, 1e19, -1e-40, float("inf"), float("-inf"), float("nan"))
