@@ -57,6 +57,10 @@ class KLDivergence(ElementwiseLoss):
         if not self.log_target:
             require_from_zero(self, target, "probabilities")
 
+    def predicted(self, output: Tensor) -> Tensor:
+        """What targets are: the probabilities, or with log_target their logarithms."""
+        return output if self.log_target else output.exp()
+
     def encode(self, labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """One-hot targets, with log_target their logarithms, 0 and -inf."""
         _require_classes(outputs)

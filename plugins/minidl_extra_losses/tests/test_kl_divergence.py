@@ -49,5 +49,11 @@ def test_a_model_with_one_output_is_refused_for_labels():
             call()
 
 
+def test_predictions_are_what_targets_are():
+    log_p = torch.randn(2, 4, 3, dtype=torch.float64).log_softmax(-1)
+    for loss, target in (KLDivergence(), log_p.exp()), (KLDivergence(log_target=True), log_p):
+        torch.testing.assert_close(loss.predicted(log_p), target)
+
+
 def test_target_probabilities_are_not_standardized_in_a_training():
     assert not KLDivergence.scales_target
