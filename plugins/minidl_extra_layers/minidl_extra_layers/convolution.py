@@ -13,8 +13,9 @@ from minidl_core.nn import Initializer, KaimingUniform, Module, Parameter
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
 from minidl_extra_layers.each_round import each_round
+from minidl_extra_layers.examples import shape_of_examples
 from minidl_extra_layers.weight_gradient import CONVOLUTIONS, weight_gradient
-from minidl_extra_layers.windows import Sizes, per_axis, places, require_maps, shape_of_examples
+from minidl_extra_layers.windows import Sizes, per_axis, places, require_maps
 
 TRANSPOSED: dict[int, Any] = {1: torch.conv_transpose1d, 2: torch.conv_transpose2d}
 

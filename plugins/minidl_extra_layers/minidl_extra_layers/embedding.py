@@ -10,7 +10,7 @@ from torch import Tensor
 from minidl_core.errors import DataError, ShapeError, require
 from minidl_core.nn import Initializer, Module, Parameter, saved
 from minidl_core.spec import Conformance
-from minidl_core.spec.shape import spelt
+from minidl_extra_layers.examples import require_example_axes
 
 
 class Embedding(Module):
@@ -103,6 +103,5 @@ class Embedding(Module):
         return DataError(f"{self} takes whole numbers from 0 to {self.num_embeddings - 1}, got {number:g}{advice}")
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(shape) != self.axes:
-            raise ShapeError(f"embedding expects examples of {self.axes} axes but gets {spelt(shape)}")
+        require_example_axes(self, shape, self.axes)
         return (*shape, self.embedding_dim)

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from minidl_core.errors import ShapeError, require
+from minidl_core.errors import require
 from minidl_core.nn import Module
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_layers.windows import shape_of_examples
+from minidl_extra_layers.examples import require_example_axes, shape_of_examples
 
 
 class Flatten(Module):
@@ -45,10 +45,7 @@ class Flatten(Module):
         return dy.reshape(*dy.shape[:-1], *self.shape)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(shape) != self.axes:
-            raise ShapeError(
-                f"flatten expects examples of {self.axes} axes, got {list(shape)}; write flatten(axes={len(shape)})"
-            )
+        require_example_axes(self, shape, self.axes)
         return (math.prod(shape),)
 
     def operations(self, shape: tuple[int, ...]) -> int:

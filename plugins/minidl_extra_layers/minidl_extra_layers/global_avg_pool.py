@@ -11,7 +11,8 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_layers.windows import shape_of_examples
+from minidl_core.spec.shape import spelt
+from minidl_extra_layers.examples import require_example_axes, shape_of_examples
 
 
 class GlobalAvgPool(Module):
@@ -48,9 +49,9 @@ class GlobalAvgPool(Module):
         return (dy / math.prod(places))[(..., *[None] * len(places))].expand(*dy.shape, *places)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(shape) != self.axes:
-            known = f"; write global_avg_pool(axes={len(shape)})" if len(shape) > 1 else "; it has no places"
-            raise ShapeError(f"global_avg_pool expects examples of {self.axes} axes, got {list(shape)}{known}")
+        if len(shape) < 2:
+            raise ShapeError(f"global_avg_pool averages over places, and gets {spelt(shape)}, which has none")
+        require_example_axes(self, shape, self.axes)
         return shape[:1]
 
     def operations(self, shape: tuple[int, ...]) -> int:

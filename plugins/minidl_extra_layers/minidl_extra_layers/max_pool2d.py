@@ -11,8 +11,9 @@ from torch import Tensor
 from minidl_core.errors import ShapeError
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
+from minidl_extra_layers.examples import shape_of_examples
 from minidl_extra_layers.pool2d import Pool2d
-from minidl_extra_layers.windows import Sizes, shape_of_examples
+from minidl_extra_layers.windows import Sizes
 
 
 class MaxPool2d(Pool2d):

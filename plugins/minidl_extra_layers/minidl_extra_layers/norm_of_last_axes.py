@@ -11,6 +11,7 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Initializer, Module, Parameter
 from minidl_core.spec.shape import spelt
 from minidl_extra_layers.channels import require_axes
+from minidl_extra_layers.examples import examples_of
 
 
 class NormOfLastAxes(Module):
@@ -53,7 +54,7 @@ class NormOfLastAxes(Module):
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(shape) != self.axes or shape[-len(self.shape) :] != self.shape:
             last, name = spelt(self.shape), str(self).partition("(")[0]
-            raise ShapeError(f"{name} expects examples of {self.axes} axes, the last {last}, but gets {spelt(shape)}")
+            raise ShapeError(f"{name} expects {examples_of(self.axes)}, the last {last}, but gets {spelt(shape)}")
         return shape
 
     def input_shape(self) -> tuple[int, ...] | None:

@@ -11,7 +11,7 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_layers.windows import shape_of_examples
+from minidl_extra_layers.examples import require_example_axes, shape_of_examples
 
 
 class Reshape(Module):
@@ -53,8 +53,7 @@ class Reshape(Module):
         return dy.reshape(*dy.shape[: -len(self.sizes)], *self.shape)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(shape) != self.axes:
-            raise ShapeError(f"{self} expects examples of {self.axes} axes, got {list(shape)}; write axes={len(shape)}")
+        require_example_axes(self, shape, self.axes)
         numbers, known = math.prod(shape), math.prod(size for size in self.sizes if size != -1)
         if numbers % known if -1 in self.sizes else numbers != known:
             raise ShapeError(f"{self} needs {'a multiple of ' * (-1 in self.sizes)}{known} numbers, got {list(shape)}")

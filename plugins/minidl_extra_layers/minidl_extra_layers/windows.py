@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import cast
 
-from torch import Tensor
-
 from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module
 from minidl_core.spec.component import spec_name
@@ -51,8 +49,3 @@ def require_maps(layer: Module, shape: tuple[int, ...], *expected: int | str) ->
     advice = "" if len(shape) == len(expected) else "; put reshape(...) before it"
     wanted = ", ".join(map(str, expected))
     raise ShapeError(f"{spec_name(type(layer))} expects examples [{wanted}], got {list(shape)}{advice}")
-
-
-def shape_of_examples(x: Tensor, axes: int) -> tuple[int, ...]:
-    """The last axes of `[*rounds, N, *example]`, all but the first where it has no more."""
-    return tuple(x.shape[max(1, x.dim() - axes) :])

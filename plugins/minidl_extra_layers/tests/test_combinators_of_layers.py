@@ -74,20 +74,28 @@ class Maps(Module):
         return (self.channels, *shape, 1)
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 8), None])
-def test_chains_of_maps_that_end_in_features_are_joined_and_written_back_the_same(shape):
-    text = "concat(conv2d(1,2,3)-flatten,conv2d(1,3,3)-flatten)-linear(180,2)"
-    model = build_model(text, shape)
-    assert str(model) == text
-    assert str(build_model(str(model), shape)) == text
-    maps = "concat(conv2d(1,2,3),conv2d(1,3,3),axes=3)-flatten-linear(180,2)"
-    assert str(build_model(maps, shape)) == maps
-    assert build_model(maps).initialize([0]).forward(torch.randn(4, 1, 8, 8)).shape == (4, 2)
+@pytest.mark.parametrize("seeds", [[0], [0, 1]])
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("concat(conv2d(_,2,3),conv2d(_,3,3))-flatten", "concat(conv2d(1,2,3),conv2d(1,3,3),axes=3)-flatten"),
+        (
+            "concat(conv2d(_,2,3)-flatten,conv2d(_,3,3)-flatten)",
+            "concat(conv2d(1,2,3)-flatten,conv2d(1,3,3)-flatten,axes=3)",
+        ),
+    ],
+)
+def test_chains_of_maps_are_joined_as_maps_or_features(text, canonical, seeds):
+    model = build_model(f"{text}-linear(_,2)", (1, 8, 8))
+    assert str(model) == str(build_model(str(model))) == f"{canonical}-linear(180,2)"
+    y = model.initialize(seeds).forward(torch.randn(4, 1, 8, 8))
+    assert y.shape[-2:] == (4, 2)
+    assert model.backward(torch.ones_like(y)).shape[-4:] == (4, 1, 8, 8)
 
 
 def test_maps_are_joined_along_their_channels():
     x = normal(5, 4)
-    layer = Concat(Maps(2), Maps(3), axes=3)
+    layer = Concat(Maps(2), Maps(3))
     assert layer.forward(x).shape == (5, 5, 4, 1)
     assert layer.output_shape((4,)) == (5, 4, 1)
     torch.testing.assert_close(layer.backward(normal(5, 5, 4, 1)), normal(5, 5, 4, 1).sum((-3, -1)))
@@ -100,7 +108,15 @@ def test_maps_are_joined_along_their_channels():
         ("sum(linear(4,3),tanh)", "sum adds outputs of one shape, and its chains give 3 and 4"),
         (
             "concat(linear(4,3),tanh,axes=2)",
-            "concat joins examples of 2 axes, and its chains give 3 and 4; write axes=1",
+            "concat expects examples of 2 axes but gets 4; write axes=1",
+        ),
+        (
+            "concat(reshape(2,2,1),reshape(2,1,2))",
+            "concat joins along the first axis, and its chains give 2x2x1 and 2x1x2; make the others alike",
+        ),
+        (
+            "concat(reshape(2,2),tanh)",
+            "concat joins along the first axis, and its chains give 2x2 and 4; make the others alike",
         ),
     ],
 )

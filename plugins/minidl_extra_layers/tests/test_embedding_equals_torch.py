@@ -112,7 +112,7 @@ def test_canonical_text_and_what_is_refused() -> None:
     for spec, message in (
         ("embedding(0,5)", "num_embeddings must be at least 1, got 0"),
         ("embedding(6,5,padding_idx=6)", "padding_idx must be none, or an index of 6 rows, got 6"),
-        ("embedding(6,5,axes=2)", "embedding expects examples of 2 axes but gets 4"),
+        ("embedding(6,5,axes=2)", "embedding expects examples of 2 axes but gets 4; write axes=1"),
     ):
         with pytest.raises(SpecError) as error:
             build_model(spec, (4,))

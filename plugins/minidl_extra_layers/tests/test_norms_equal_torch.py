@@ -136,7 +136,7 @@ def test_canonical_text(text: str, shape: tuple[int, ...] | None, canonical: str
         ("batch_norm(8,axes=3)", "batch_norm expects examples with 8 channels in 3 axes but gets 8"),
         ("layer_norm(4)", "layer_norm expects 4 inputs but gets 8"),
         ("layer_norm([2,8])", "layer_norm expects examples of 2 axes, the last 2x8, but gets 8"),
-        ("rms_norm([4])", "rms_norm expects examples of 1 axes, the last 4, but gets 8"),
+        ("rms_norm([4])", "rms_norm expects examples of 1 axis, the last 4, but gets 8"),
         ("batch_norm(0)", "num_features must be at least 1, got 0"),
         ("batch_norm(_,momentum=2)", "momentum must be between 0 and 1, or none, got 2"),
         ("batch_norm(_,eps=0)", "eps must be greater than 0, got 0"),
