@@ -21,10 +21,14 @@ class ClassLoss(Loss):
     """
 
     is_of_classes: ClassVar[bool] = True
+    weight_argument: ClassVar[str] = "weight"
+    """The argument, where there is one, that says how much each class counts."""
 
     def encode(self, labels: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
-        """The labels unchanged. Raises ShapeError for a label that has no output, and for a model with one output."""
+        """The labels unchanged. Raises ShapeError for a label that has no output, for a model with one output, and for
+        another number of weights of classes."""
         self.require_classes(outputs)
+        self.require_as_many_weights(outputs)
         if labels.numel():
             super().encode(torch.stack(labels.aminmax()), outputs, dtype)  # its check needs the extremes alone
         return labels
@@ -35,6 +39,15 @@ class ClassLoss(Loss):
             raise ShapeError(
                 f"{spec_name(type(self))} needs an output for each class, the model has {outputs}; "
                 "for two classes end it in linear(_,2) or use binary_cross_entropy, for numbers use huber"
+            )
+
+    def require_as_many_weights(self, outputs: int) -> None:
+        """Refuse weights of classes that are not one for each; a single output stands for two classes."""
+        weight, classes = self.arguments.get(self.weight_argument), max(outputs, 2)
+        if weight is not None and len(weight) != classes:
+            raise ShapeError(
+                f"{self}: {self.weight_argument} has {len(weight)} numbers, and the model is of {classes} classes; "
+                "give one number for each class"
             )
 
     def labels_of(self, output: Tensor, target: Tensor) -> Tensor:
@@ -52,11 +65,3 @@ def require_class_weights(argument: str, weight: Sequence[float] | None) -> None
     """Refuse weights of classes that no mean can be weighted with."""
     holds = weight is None or (min(weight, default=-1) >= 0 and max(weight) > 0)
     require(argument, weight, holds, "none, or a number of at least 0 for each class, not all of them 0")
-
-
-def class_weights(weight: Sequence[float], output: Tensor) -> Tensor:
-    """The weights of the classes, `[F]`. Raises ShapeError where these are not as many as the outputs."""
-    weights = output.new_tensor(weight)
-    if weights.shape != output.shape[-1:]:
-        raise ShapeError(f"{len(weights)} class weights need as many outputs, the output is {list(output.shape)}")
-    return weights

@@ -11,7 +11,7 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.losses import is_labels, row_share
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_losses.class_loss import ClassLoss, class_weights, require_class_weights
+from minidl_extra_losses.class_loss import ClassLoss, require_class_weights
 
 
 class CrossEntropy(ClassLoss):
@@ -59,7 +59,8 @@ class CrossEntropy(ClassLoss):
         e = self.label_smoothing
         q = (1 - e) * t + e / t.shape[-1] if e else t
         if self.weight is not None:
-            w = class_weights(self.weight, output)
+            self.require_as_many_weights(output.shape[-1])
+            w = output.new_tensor(self.weight)
             q = w * q
             if is_labels(output, target):
                 share = share / (share * (w * t).sum(-1, keepdim=True)).sum(-2, keepdim=True)

@@ -12,7 +12,7 @@ from minidl_core.errors import require
 from minidl_core.losses import row_share
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_losses.class_loss import ClassLoss, class_weights, require_class_weights
+from minidl_extra_losses.class_loss import ClassLoss, require_class_weights
 
 
 class Focal(ClassLoss):
@@ -43,6 +43,7 @@ class Focal(ClassLoss):
         refused=({"alpha": []}, {"alpha": [0, 0]}, {"alpha": [1, -1, 1]}),
     )
     decision_threshold: ClassVar[float] = 0.0
+    weight_argument: ClassVar[str] = "alpha"
 
     p: Tensor = saved()
     labels: Tensor = saved()
@@ -70,7 +71,8 @@ class Focal(ClassLoss):
         log_p_l = torch.where(near, (-self.others.clamp(max=0.5)).log1p(), log_p.gather(-1, self.labels))
         count = row_share(output, sample_weight) * self.others**self.gamma
         if self.alpha is not None:
-            count = count * class_weights(self.alpha, logits)[self.labels]
+            self.require_as_many_weights(output.shape[-1])
+            count = count * output.new_tensor(self.alpha)[self.labels]
         p_l = self.p.gather(-1, self.labels)
         self.by_log_p = count * (self.gamma * p_l * log_p_l / self.others - 1)
         return -(count * log_p_l).sum((-2, -1))

@@ -10,7 +10,7 @@ from torch import Tensor
 from minidl_core.losses import row_share
 from minidl_core.nn.saved import saved
 from minidl_core.spec import Conformance
-from minidl_extra_losses.class_loss import ClassLoss, class_weights, require_class_weights
+from minidl_extra_losses.class_loss import ClassLoss, require_class_weights
 
 
 class NLL(ClassLoss):
@@ -53,7 +53,8 @@ class NLL(ClassLoss):
         self.y, self.labels = output, self.labels_of(output, target)  # labels [*, N, 1]
         self.share = row_share(output, sample_weight)
         if self.weight is not None:
-            share = self.share * class_weights(self.weight, output)[self.labels]  # [*, N, 1]
+            self.require_as_many_weights(output.shape[-1])
+            share = self.share * output.new_tensor(self.weight)[self.labels]  # [*, N, 1]
             self.share = share / share.sum(-2, keepdim=True)
         return -(output.gather(-1, self.labels) * self.share).sum((-2, -1))
 

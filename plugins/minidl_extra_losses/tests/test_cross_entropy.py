@@ -62,5 +62,5 @@ def test_as_many_rows_as_classes_are_not_mistaken():
 
 @pytest.mark.parametrize("target", [torch.tensor([0, 1]), torch.tensor([[0.5, 0.2, 0.3]] * 2)], ids=["labels", "p"])
 def test_a_weight_for_another_number_of_classes_is_refused(target):
-    with pytest.raises(ShapeError, match=r"2 class weights .* \[2, 3\]"):
+    with pytest.raises(ShapeError, match="weight has 2 numbers, and the model is of 3 classes"):
         CrossEntropy(weight=[1, 2]).forward(torch.randn(2, 3), target)

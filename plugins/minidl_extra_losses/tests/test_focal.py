@@ -73,5 +73,13 @@ def test_the_mean_divides_by_the_rows_and_not_by_the_alphas():
 
 @pytest.mark.parametrize(("outputs", "count"), [(1, 3), (1, 1), (3, 2)])
 def test_alphas_for_another_number_of_classes_are_refused(outputs, count):
-    with pytest.raises(ShapeError, match=f"{count} class weights"):
-        Focal(alpha=[1] * count).forward(torch.randn(2, outputs), torch.tensor([0, 1]))
+    """When it is called, and in a training before the first step."""
+    loss, labels = Focal(alpha=[1] * count), torch.tensor([0, 1])
+    for call in (
+        lambda: loss.forward(torch.randn(2, outputs), labels),
+        lambda: loss.encode(labels, outputs, torch.float32),
+    ):
+        with pytest.raises(
+            ShapeError, match=f"alpha has {count} numbers, and the model is of {max(outputs, 2)} classes"
+        ):
+            call()

@@ -35,5 +35,5 @@ def test_rows_that_all_weigh_nothing_have_no_mean_as_in_pytorch():
 
 
 def test_a_weight_for_another_number_of_classes_is_refused():
-    with pytest.raises(ShapeError, match=r"2 class weights .* \[2, 3\]"):
+    with pytest.raises(ShapeError, match="weight has 2 numbers, and the model is of 3 classes"):
         NLL(weight=[1, 2]).forward(torch.randn(2, 3), torch.tensor([0, 1]))
