@@ -79,7 +79,7 @@ NOT_SUPPORTED: tuple[NotSupported, ...] = (
     NotSupported(
         "cross_entropy",
         has_negative_weight,
-        "a class weight below 0 is refused; judged with the weights' absolute values",
+        "a class weight below 0 is refused; among those judged, with the weights' absolute values",
         instead=without_signs_of_weights,
     ),
     NotSupported(

@@ -197,7 +197,7 @@ class Frame:
         name, row = column.name, int(wrong.arg_true()[0])
         shown = f"{self.cell(row, name)}: '{str(self.data[name][row]).strip()[:40]}'"
         others = int(wrong.sum()) - 1
-        more = f"; so {'is' if others == 1 else 'are'} {others} more of this column" if others else ""
+        more = f", nor {'is' if others == 1 else 'are'} {others} more of this column" if others else ""
         if column.kind == "boolean":
             return f"{shown} is neither true nor false{more}; correct it"
         if found[row] is not None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from minidl_core.errors import ShapeError, require
+from minidl_core.errors import RequestError, ShapeError, require
 from minidl_core.nn.initializers import Initializer, KaimingUniform
 from minidl_core.nn.module import Module
 from minidl_core.nn.parameter import Parameter
@@ -43,8 +43,7 @@ class Linear(Module):
         self.bias = Parameter((out_features,), KaimingUniform(), *fans) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, in] -> [*, N, out]
-        if x.shape[-1] != self.in_features:
-            raise ShapeError(f"{self} expects inputs of size {self.in_features}, got {list(x.shape)}")
+        self.require_inputs(x)
         self.x = x
         y = x @ self.weight.value
         return y if self.bias is None else y + self.bias.value.unsqueeze(-2)
@@ -54,6 +53,17 @@ class Linear(Module):
         if self.bias is not None:
             self.bias.grad = dy.sum(-2)
         return dy @ self.weight.value.mT
+
+    def require_inputs(self, x: Tensor) -> None:
+        """Raise ShapeError for inputs of another size than the weight is for, RequestError for another type."""
+        weight = self.weight.value
+        if x.shape[-1] != self.in_features:
+            raise ShapeError(f"{self} expects inputs of size {self.in_features}, got {list(x.shape)}")
+        if x.dtype != weight.dtype:
+            raise RequestError(
+                f"{self} has weights of {weight.dtype}, got inputs of {x.dtype}; convert them, or give their dtype to "
+                "the model's initialize"
+            )
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if shape != (self.in_features,):

@@ -145,7 +145,11 @@ class Module(Component):
     def initialize(
         self, seeds: Sequence[int], *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
     ) -> Self:
-        """Draw new weights, those of each round from its own seed; several seeds give a leading round axis."""
+        """Draw new weights, those of each round from its own seed; several seeds give a leading round axis.
+
+        Raises ArgumentError where there is no seed.
+        """
+        require("seeds", list(seeds), len(seeds) > 0, "at least one")
         self._flat = FlatParameters(self.named_parameters(), seeds=seeds, dtype=dtype, device=device)
         return self
 

@@ -134,8 +134,9 @@ class _ModelBuilder(CallBuilder):
         written = arguments.get(expected) if expected else None
         size = written.value if isinstance(written, Literal) and type(written.value) is int else 0
         if isinstance(written, Hole) and shape is not None and len(shape) < -layer_class.input_axis:
-            message = f"{call.name} takes examples of {-layer_class.input_axis} axes, and gets {list(shape)}"
-            advice = "give them another shape before it, as reshape(1,8,8) does"
+            message = f"{call.name} takes examples of {-layer_class.input_axis} axes, and gets {spelt(shape)}"
+            as_in = ",".join(["1"] + ["8"] * (-layer_class.input_axis - 1))
+            advice = f"give them another shape before it, as reshape({as_in}) does"
             raise self.problem(message, call.span, advice, "shape error")
         sizes: dict[str, int] = {}
         if expected and shape and len(shape) >= -layer_class.input_axis:

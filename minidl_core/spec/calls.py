@@ -205,7 +205,11 @@ class CallBuilder(ABC):
         if name == getattr(component_class, "input_argument", None):
             if self.failures:  # of a layer before it, probably
                 raise self.failed()
-            raise self.problem(f"the size of the input is not known, so '{name}' cannot be '_'", hole.span, "write it")
+            raise self.problem(
+                f"the size of the input is not known, so '{name}' cannot be '_'",
+                hole.span,
+                "write it, or give the input's (describe: --input)",
+            )
         if name == getattr(component_class, "output_argument", None):
             raise self.problem(
                 f"'{name}' cannot be '_' here: only the last output comes from the data", hole.span, "choose a width"

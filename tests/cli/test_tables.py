@@ -376,7 +376,7 @@ def test_what_was_inferred_is_shown(minidl) -> None:
         (["--target", "t", "--split", "town"], 1, "'ab' is none of train, validation, test"),
         (["--target", "t", "--test", "none.csv"], 1, "there is no file 'none.csv'"),
         (["--target", "t", "--test-fraction", "1"], 2, "the test fraction must be at least 0 and less than 1"),
-        (["--target", "height,t"], 1, "'no' is not a number; so are 19 more of this column; correct it\n"),
+        (["--target", "height,t"], 1, "'no' is not a number, nor are 19 more of this column; correct it\n"),
         (["--target", "height,w", "--drop", "t", "--class-weight", "balanced"], 2, "class_weight is for a target of"),
         (["--target", "t", "--missing", "zero"], 2, "--missing"),
         (["--target", "t", "--test-fraction", "0.01"], 1, "20 rows cannot be split with a test fraction of 0.01"),

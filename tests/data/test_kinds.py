@@ -177,7 +177,7 @@ def test_a_model_of_booleans_takes_them_in_every_spelling(cells: list[Any], numb
 
 @pytest.mark.parametrize("cell", [0.5, "yes", 2])
 def test_a_model_of_booleans_refuses_all_else(cell: Any) -> None:
-    with pytest.raises(DataError, match=rf"row 1, column 'a': '{cell}' is neither true nor false; so is 1 more"):
+    with pytest.raises(DataError, match=rf"row 1, column 'a': '{cell}' is neither true nor false, nor is 1 more"):
         open_table_like(pl.DataFrame({"a": [cell] * 2, "t": [1.5, 2.5]}), [Column("a", "boolean")], ["t"], None)
 
 
@@ -225,7 +225,7 @@ def test_booleans_and_texts_may_be_classes_and_never_values() -> None:
     frame = pl.DataFrame({"x": range(12), "t": [True, False] * 6, "s": TARGET})
     assert read(frame).classes == ("false", "true")
     with pytest.raises(
-        DataError, match=r"column 's': 'yes' is not a number; so are 11 more of this column; correct it$"
+        DataError, match=r"column 's': 'yes' is not a number, nor are 11 more of this column; correct it$"
     ):
         read(frame, ["x", "s"])
     with pytest.raises(RequestError, match="classes are one column, and not 2"):
@@ -303,7 +303,7 @@ def test_cells_of_weight_0_are_left_out_and_weights_are_kept() -> None:
         ([0, 0], "all weights in 'w' are 0"),
         ([1, None], "missing cells, 6 of 'w'"),
         ([1.0, math.inf], "'inf' is not a finite number"),
-        (["1", "q"], "row 2, column 'w': 'q' is not a number; so are 5 more of this column; correct it$"),
+        (["1", "q"], "row 2, column 'w': 'q' is not a number, nor are 5 more of this column; correct it$"),
         ([1.0, 1e-40], "row 2, column 'w': the weight 1e-40 is not from 1e-30 to 1e"),
         ([1.0, 1e200], "row 2, column 'w': the weight 1e.200 is not from 1e-30 to 1e"),
     ],

@@ -72,7 +72,7 @@ def test_a_cell_of_a_kilobyte_is_shown_by_its_beginning(write: Write) -> None:
 
 def test_the_first_bad_cell_of_a_column_is_named_and_the_others_counted(write: Write) -> None:
     message = refusal(write("a,t\n1,x\nu,y\n2,x\nv,y\nw,x\n3,x\n"))
-    assert "row 2 (line 3), column 'a': 'u' is not a number; so are 2 more of this column" in message
+    assert "row 2 (line 3), column 'a': 'u' is not a number, nor are 2 more of this column" in message
 
 
 def test_after_a_cell_of_two_lines_the_line_is_right_still(write: Write) -> None:

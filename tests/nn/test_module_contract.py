@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -178,6 +179,21 @@ def test_linear_says_which_size_it_expects_and_gets() -> None:
         layer.forward(torch.zeros(5, 2))
     with pytest.raises(ShapeError, match="expects 3 inputs but gets 2x3"):
         layer.output_shape((2, 3))
+
+
+@pytest.mark.parametrize(
+    "x", [torch.zeros(5, 3).double(), torch.zeros(5, 3, dtype=torch.int64), torch.zeros(5, 3).numpy().astype("f8")]
+)
+def test_linear_says_which_type_it_expects_and_gets(x: Any) -> None:
+    with pytest.raises(
+        RequestError, match=r"has weights of torch.float32, got inputs of \S*(float64|int64); convert them"
+    ):
+        Linear(3, 4).forward(x)
+
+
+def test_a_model_is_initialized_with_one_seed_at_least() -> None:
+    with pytest.raises(ArgumentError, match=r"seeds must be at least one, got \[\]"):
+        Linear(3, 4).initialize([])
 
 
 @pytest.mark.parametrize("rounds", [1, 3])

@@ -110,5 +110,5 @@ def test_a_size_of_an_axis_that_examples_do_not_have_is_a_problem_of_their_shape
     with pytest.raises(SpecError) as caught:
         build_model("linear(_,3)-of_rows(_)", (4,))
     [problem] = caught.value.problems
-    assert (problem.kind, problem.message) == ("shape error", "of_rows takes examples of 2 axes, and gets [3]")
+    assert (problem.kind, problem.message) == ("shape error", "of_rows takes examples of 2 axes, and gets 3")
     assert "reshape" in problem.advice

@@ -118,7 +118,7 @@ def test_the_last_output_is_not_guessed_without_data() -> None:
 def test_an_input_that_is_not_known_is_not_guessed() -> None:
     text = "relu-linear(_,3)"
     assert refused(text) == [("the size of the input is not known, so 'in_features' cannot be '_'", "_")]
-    assert problem(text).advice == "write it"
+    assert problem(text).advice == "write it, or give the input's (describe: --input)"
 
 
 @pytest.mark.parametrize("text", ["linear(2,3,bias=_)", "linear(2,3,init=_)", "linear(2,3,true,_)"])

@@ -99,7 +99,7 @@ class Embedding(Module):
         if not wrong.numel():
             return ShapeError(f"{self} has weights {list(self.weight.value.shape)}, got {list(x.shape)}")
         number = wrong[0].item()
-        advice = "" if number % 1 == 0 else "; leave the columns as they are, with scaling none"
+        advice = "" if number % 1 == 0 else "; put it first, and leave a table's columns as they are, with scaling none"
         return DataError(f"{self} takes whole numbers from 0 to {self.num_embeddings - 1}, got {number:g}{advice}")
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

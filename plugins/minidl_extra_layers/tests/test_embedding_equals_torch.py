@@ -73,7 +73,7 @@ def test_rows_without_a_round_axis_are_taken_by_all_rounds() -> None:
     [
         (6.0, "embedding(6,5) takes whole numbers from 0 to 5, got 6"),
         (-1.0, "embedding(6,5) takes whole numbers from 0 to 5, got -1"),
-        (1.5, "got 1.5; leave the columns as they are, with scaling none"),
+        (1.5, "got 1.5; put it first, and leave a table's columns as they are, with scaling none"),
         (float("nan"), "got nan"),
         (float("inf"), "got inf"),
         (1e30, "got 1e+30"),
