@@ -28,7 +28,7 @@ compare: .venv/installed-dev  ## the tables of examples/data beside scikit-learn
 judge: .venv/installed-dev  ## every component on PyTorch's own inputs, and the conformance kit's count: docs/pytorch.md, docs/conformance.md
 	$(BIN)/python -m against_pytorch
 
-bench: .venv/installed-bench  ## how fast minidl trains beside its peers: benchmarks/README.md and charts, in half an hour
+bench: .venv/installed-bench  ## how fast minidl trains beside its peers: benchmarks/README.md and charts, in an hour
 	$(BIN)/python -m benchmarks
 
 clean:
