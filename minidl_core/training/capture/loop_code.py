@@ -14,7 +14,7 @@ from minidl_core.training.capture.openmp import THREAD, THREADS
 from minidl_core.training.capture.operations import Value
 
 Numbers = dict[Stretch, Number]
-BLOCK = 64
+GRAIN = 64
 """A thread's part has a multiple of so many numbers, so that two threads seldom write into one line of the cache."""
 
 
@@ -87,9 +87,9 @@ def _add_share(loop: Any, shared: bool) -> None:
     *places, _, _ = loop.args
     count = argument(len(places), int64)
     thread, threads = (asked(THREAD), asked(THREADS)) if shared else (int64(0), int64(1))
-    blocks = builder.udiv(builder.add(count, int64(BLOCK - 1)), int64(BLOCK))
+    blocks = builder.udiv(builder.add(count, int64(GRAIN - 1)), int64(GRAIN))
     of_each = builder.udiv(builder.add(blocks, builder.sub(threads, int64(1))), threads)
-    length = builder.mul(of_each, int64(BLOCK))
+    length = builder.mul(of_each, int64(GRAIN))
     first = builder.mul(thread, length)
     end = builder.add(first, length)
     end = builder.select(builder.icmp_signed("<", end, count), end, count)

@@ -11,7 +11,8 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module, Normal, Parameter, Zeros, saved
 from minidl_core.spec import Conformance
 from minidl_core.spec.shape import spelt
-from minidl_extra_layers.channels import all_but_channels, along_channels, require_axes
+from minidl_extra_layers.channels import all_but_channels, along_channels
+from minidl_extra_layers.examples import require_batch_axes
 from minidl_extra_layers.normalized import normalized, through_normalized
 
 
@@ -88,7 +89,7 @@ class BatchNorm(Module):
         return self.training or not self.track_running_stats
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, C, *places]
-        require_axes(self, x, self.axes, self.weight)
+        require_batch_axes(self, x, self.axes, self.weight)
         if x.shape[-self.axes] != self.num_features:
             raise ShapeError(f"{self} expects {self.num_features} channels, got {list(x.shape)}")
         if self.takes_batch:

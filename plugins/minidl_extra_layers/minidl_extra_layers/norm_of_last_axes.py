@@ -9,9 +9,9 @@ from torch import Tensor
 
 from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Initializer, Module, Parameter
+from minidl_core.spec.component import spec_name
 from minidl_core.spec.shape import spelt
-from minidl_extra_layers.channels import require_axes
-from minidl_extra_layers.examples import examples_of
+from minidl_extra_layers.examples import examples_of, require_batch_axes
 
 
 class NormOfLastAxes(Module):
@@ -47,13 +47,13 @@ class NormOfLastAxes(Module):
 
     def require_shape(self, x: Tensor) -> None:
         """Raise ShapeError for a batch whose last axes have other sizes, or that has other axes."""
-        require_axes(self, x, self.axes, self.weight)
+        require_batch_axes(self, x, self.axes, self.weight)
         if tuple(x.shape[-len(self.shape) :]) != self.shape:
             raise ShapeError(f"{self} expects the last sizes {list(self.shape)}, got {list(x.shape)}")
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(shape) != self.axes or shape[-len(self.shape) :] != self.shape:
-            last, name = spelt(self.shape), str(self).partition("(")[0]
+            last, name = spelt(self.shape), spec_name(type(self))
             raise ShapeError(f"{name} expects {examples_of(self.axes)}, the last {last}, but gets {spelt(shape)}")
         return shape
 

@@ -11,7 +11,8 @@ from minidl_core.errors import ShapeError, require
 from minidl_core.nn import Module, Normal, Parameter, saved
 from minidl_core.spec import Conformance
 from minidl_core.spec.shape import spelt
-from minidl_extra_layers.channels import all_but_channels, along_channels, require_axes
+from minidl_extra_layers.channels import all_but_channels, along_channels
+from minidl_extra_layers.examples import require_batch_axes
 
 
 class PReLU(Module):
@@ -54,7 +55,7 @@ class PReLU(Module):
         self.weight = Parameter((num_parameters,), Normal(mean=init, std=0.0), 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:  # [*, N, C, *places]
-        require_axes(self, x, self.axes, self.weight)
+        require_batch_axes(self, x, self.axes, self.weight)
         if self.num_parameters not in (1, x.shape[-self.axes]):
             raise ShapeError(f"{self} expects {self.num_parameters} channels, got {list(x.shape)}")
         self.x = x
