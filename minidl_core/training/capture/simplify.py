@@ -43,6 +43,8 @@ def _maker_for(source: Value, target: Value, operations: list[Operation], copy: 
     """Which operation may make `source` in the place of `target`, where the one at `copy` moves it; None for none."""
     if target.memory.outside is None:  # of which it might be a part, and the rest would seem to be made too
         return None
+    if source.memory.outside is not None:  # others may read it after the step
+        return None
     alike = source.shape == target.shape and source.dtype == target.dtype and source.is_contiguous
     makers = [i for i in range(copy) if any(source.place == output.place for output in operations[i].outputs)]
     if not alike or len(makers) != 1 or len(operations[makers[0]].outputs) != 1:

@@ -15,6 +15,8 @@ from torch.profiler import ProfilerActivity, profile
 from minidl_core.training.capture import CapturedStep
 from minidl_core.training.capture.blocks import BLOCK
 from minidl_core.training.capture.operations import Value
+from minidl_core.training.capture.program import Program
+from minidl_core.training.capture.record import Recorder
 
 REPORT = "linear(2,25)-relu-linear(25,25)-tanh-linear(25,25)-sigmoid-linear(25,2)"
 DIGITS = "linear(64,128)-relu-linear(128,10)"
@@ -52,6 +54,18 @@ def test_the_reports_step_is_35_calls(captured: Any, rounds: int, batch: int, nu
     # The learning rate, the batch beside ones, the mask of ReLU as numbers; of many rounds with few rows also three
     # activations beside ones.
     assert calls(step).count("__setitem__") == number - 32
+
+
+def test_what_is_copied_on_is_written_too() -> None:
+    """A product is made in the place of a tensor from outside, which is not only a step on the way to another."""
+    x, first, second = torch.ones(2, 2), torch.zeros(2, 2), torch.zeros(2, 2)
+    with Recorder(torch.device("cpu")) as recorder:
+        first.copy_(x @ x)
+        second.copy_(first)
+    program = Program(recorder.operations, [], torch.device("cpu"), 1)
+    x += 1
+    program.run()
+    assert first.tolist() == second.tolist() == [[8, 8], [8, 8]]
 
 
 def test_the_gradient_of_the_first_layers_input_is_not_computed(captured: Any) -> None:
