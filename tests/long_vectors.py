@@ -36,16 +36,18 @@ class Numbers(SimpleNamespace):
 Work = Callable[[Numbers], object]
 
 
-def recorded(work: Work, numbers: Numbers, threads: int = 1) -> Program:
+def recorded(work: Work, numbers: Numbers, threads: int = 1, compiled: bool = False) -> Program:
     with Recorder(torch.device("cpu")) as recorder:
         work(numbers)
-    return Program(recorder.operations, [], torch.device("cpu"), threads)
+    return Program(recorder.operations, [], torch.device("cpu"), threads, compiled=compiled)
 
 
-def assert_replayed_is_plain(work: Work, size: int, dtype: torch.dtype, threads: int) -> Program:
+def assert_replayed_is_plain(
+    work: Work, size: int, dtype: torch.dtype, threads: int, compiled: bool = False
+) -> Program:
     """Record some work, do it again on other numbers, and compare with the work itself."""
     given, expected = Numbers.made(size, dtype), Numbers.made(size, dtype)
-    program = recorded(work, given, threads)
+    program = recorded(work, given, threads, compiled)
     given.set(expected, rate=0.7)  # as a learning rate that has become another
     expected.rate.fill_(0.7)
     with np.errstate(all="ignore"):

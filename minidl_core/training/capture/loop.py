@@ -1,25 +1,17 @@
-"""A loop over long vectors as an operation, which stands for several: each vector is read and written once."""
+"""A loop over vectors as an operation, which stands for several: each vector is read and written once."""
 
 from __future__ import annotations
 
-import ctypes
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from minidl_core.training.capture.elementwise import Elementwise, computed_type
 from minidl_core.training.capture.instructions import FUNCTIONS
-from minidl_core.training.capture.loop_code import loop_code
-from minidl_core.training.capture.machine_code import compiled
+from minidl_core.training.capture.loop_code import Form, LoopCode
 from minidl_core.training.capture.neighbours import Stretch
 from minidl_core.training.capture.numpy_calls import FLOATS
-from minidl_core.training.capture.openmp import addresses, parallel
-from minidl_core.training.capture.operations import Call, Operation, Value
-
-FEWEST_TO_SHARE = 2**17
-"""Numbers, for which several threads are sooner done than one."""
+from minidl_core.training.capture.operations import Operation, Value
 
 
 def can_be_in_loop(form: Elementwise) -> bool:
@@ -43,27 +35,28 @@ class Loop(Operation):
     """
 
     def __init__(self, forms: Sequence[Elementwise], outputs: Sequence[Value], changes: Sequence[Value]) -> None:
-        self.forms = forms
-        self.stored = {Stretch.of(value): value for value in (*outputs, *changes)}
-        self.read: dict[Stretch, Value] = {}
-        """What it needs from before it: vectors and single numbers."""
+        stored = {Stretch.of(value): value for value in (*outputs, *changes)}
+        read: dict[Stretch, Value] = {}
         made: set[Stretch] = set()
         for form in forms:
-            self.read |= {Stretch.of(one): one for one in form.values if Stretch.of(one) not in made}
+            read |= {Stretch.of(one): one for one in form.values if Stretch.of(one) not in made}
             made.add(Stretch.of(form.output))
-        others = [value for stretch, value in self.read.items() if stretch not in self.stored]
-        super().__init__(self.calls, (*changes, *others), {}, tuple(outputs), tuple(changes))
-        self.name = "loop"
+        others = [value for stretch, value in read.items() if stretch not in stored]
 
-    def calls(self, tensor: Callable[[Value], Tensor], threads: int) -> list[Call]:
-        """What computes it, on as many threads as torch has where that is of use."""
-        values = {**self.read, **self.stored}
-        size = self.forms[0].output.size
-        arguments = (ctypes.c_int64 * (len(values) + 1))(*(tensor(one).data_ptr() for one in values.values()), size)
-        together = parallel() if threads > 1 and size >= FEWEST_TO_SHARE else None
-        code = loop_code(self.forms, self.read, self.stored, shared=together is not None)
-        if together is None:
-            return [functools.partial(compiled(code, frozenset()), arguments)]
-        # All of torch's threads, though some may have nothing to do: those that a smaller team leaves out are ended by
-        # GNU's library, and torch's next operation starts others.
-        return [functools.partial(together, compiled(code, addresses()), arguments, threads, 0)]
+        def loop() -> None:
+            raise NotImplementedError("only as machine code")
+
+        super().__init__(loop, (*changes, *others), {}, tuple(outputs), tuple(changes))
+        values = read | stored | {Stretch.of(form.output): form.output for form in forms}
+        number = {stretch: at for at, stretch in enumerate(values)}
+        size = forms[0].output.size
+        self.code = LoopCode(
+            size,
+            tuple(value.dtype for value in values.values()),
+            frozenset(number[one] for one, value in values.items() if not value.shape and size > 1),
+            tuple(number[one] for one in read),
+            tuple(number[one] for one in stored),
+            tuple(Form.of(form, lambda value: number[Stretch.of(value)]) for form in forms),
+        )
+        self.values = list((read | stored).values())
+        """What it is given the places of."""

@@ -1,138 +1,146 @@
-"""A loop over long vectors in LLVM's language."""
+"""A loop over vectors of one length in LLVM's language."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 
+from minidl_core.training.capture.code import (
+    REGISTER,
+    Builder,
+    Function,
+    Number,
+    int64,
+    is_float,
+    kind_of,
+    load,
+    new_function,
+    on,
+    same,
+    store,
+    wide,
+)
 from minidl_core.training.capture.elementwise import Elementwise, computed_type
-from minidl_core.training.capture.instructions import FUNCTIONS, Builder, Number
-from minidl_core.training.capture.neighbours import Stretch
-from minidl_core.training.capture.openmp import THREAD, THREADS
+from minidl_core.training.capture.instructions import FUNCTIONS
 from minidl_core.training.capture.operations import Value
 
-Numbers = dict[Stretch, Number]
-GRAIN = 64
-"""A thread's part has a multiple of so many numbers, so that two threads seldom write into one line of the cache."""
+Taken = int | str
+"""Which of some numbers, counted from 0; or a number itself in hexadecimal, of which only the same ones are equal."""
 
 
-def loop_code(
-    forms: Sequence[Elementwise], read: Mapping[Stretch, Value], stored: Mapping[Stretch, Value], shared: bool
-) -> str:
-    """A function `share(arguments)`, which for w = w - lr g does
+class Form(NamedTuple):
+    """numbers[output] = function(inputs)."""
+
+    function: str
+    inputs: tuple[Taken, ...]
+    keywords: tuple[tuple[str, Taken], ...]
+    output: int
+    computed: torch.dtype
+
+    @classmethod
+    def of(cls, form: Elementwise, number: Callable[[Value], int]) -> Form:
+        computed = computed_type(form)
+        assert computed is not None
+
+        def taken(one: Any) -> Taken:
+            return number(one) if isinstance(one, Value) else float(one).hex()
+
+        keywords = tuple((name, taken(one)) for name, one in form.keywords.items())
+        return cls(form.name, tuple(map(taken, form.inputs)), keywords, number(form.output), computed)
+
+    def result(self, code: Builder, numbers: Mapping[int, Number], width: int = 0) -> Number:
+        """What it makes of numbers, or of vectors of so many."""
+
+        def taken(one: Taken) -> Number:
+            if isinstance(one, str):
+                return same(kind_of(self.computed, width), float.fromhex(one))
+            return _converted(code, wide(code, numbers[one], width), self.computed)
+
+        chooses = self.function == "where"
+        inputs = [wide(code, numbers[int(one)], width) for one in self.inputs[:chooses]]
+        inputs += map(taken, self.inputs[chooses:])
+        return FUNCTIONS[self.function](code, *inputs, **{name: taken(one) for name, one in self.keywords})
+
+
+@dataclass(frozen=True)
+class LoopCode:
+    """What is done of each number of some vectors: for w = w - lr g
 
         number = *lr
         for index from first to end:
             w[index] = w[index] - number * g[index]
 
-    where first to end are all numbers, or the part of the thread that calls it.
-
-    Args:
-        forms: what is done of each number, in order.
-        read: what is needed from before, vectors and single numbers. The arguments are the places of these and of what
-            is stored, each once, and how many numbers there are in all. No two of the places overlap.
-        stored: the results that are needed afterwards.
-        shared: whether it is OpenMP's threads that call it, each for its part.
+    Its vectors and single numbers are counted from 0.
     """
-    from llvmlite import ir
 
-    values = {**read, **stored}
-    arguments = [*(ir.PointerType() for _ in values), ir.IntType(64), ir.IntType(64)]
-    function = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), arguments), "loop")
-    function.linkage = "internal"
-    *places, first, end = function.args
-    for place in places:
-        place.add_attribute("noalias")
-    place_of = dict(zip(values, places, strict=True))
-    before, body, after = (ir.IRBuilder(function.append_basic_block(name)) for name in ("before", "body", "after"))
-    index = body.phi(ir.IntType(64))
+    size: int
+    """Numbers of a vector."""
+    types: tuple[torch.dtype, ...]
+    singles: frozenset[int]
+    """Which are single numbers."""
+    read: tuple[int, ...]
+    """What is needed from before."""
+    stored: tuple[int, ...]
+    """The results that are needed afterwards."""
+    forms: tuple[Form, ...]
+    """What is done of each number, in order."""
 
-    numbers: Numbers = {}
-    for stretch, value in read.items():
-        builder, at = (body, index) if value.shape else (before, index.type(0))
-        numbers[stretch] = _loaded(builder, place_of[stretch], at, value.dtype)
-    for form in forms:
-        numbers[Stretch.of(form.output)] = _result(body, form, numbers)
-    for stretch, value in stored.items():
-        _store(body, numbers[stretch], place_of[stretch], index, value.dtype)
+    @property
+    def places(self) -> tuple[int, ...]:
+        """What it is given the places of: what is read and what is stored, each once."""
+        return tuple(dict.fromkeys(self.read + self.stored))
 
-    following = body.add(index, index.type(1))
-    body.cbranch(body.icmp_signed("<", following, end), body.block, after.block)
-    index.add_incoming(first, before.block)
-    index.add_incoming(following, body.block)
-    before.branch(body.block)
-    after.ret_void()
-    _add_share(function, shared)
-    return str(function.module)
+    def add(self, module: Any, name: str) -> Function:
+        """A function `name(*places, first, end)`, which does a part of all numbers."""
+        function, code = new_function(module, name, len(self.places), numbers=2)
+        *given, first, end = function.args
+        place_of = dict(zip(self.places, given, strict=True))
+        before = {one: load(code, place_of[one], self.types[one]) for one in self.read if one in self.singles}
 
+        def place_at(one: int, index: Number) -> Number:
+            return on(code, place_of[one], index, kind_of(self.types[one]), 1)
 
-def _add_share(loop: Any, shared: bool) -> None:
-    """Of n numbers, thread t of T does those from first = t length to min(first + length, n), where
-    length = 64 ⌈n / (64 T)⌉."""
-    from llvmlite import ir
+        def body(index: Number, width: int) -> None:
+            numbers = dict(before)
+            for one in self.read:
+                if one not in self.singles:
+                    numbers[one] = load(code, place_at(one, index), self.types[one], width)
+            for form in self.forms:
+                numbers[form.output] = form.result(code, numbers, width)
+            for one in self.stored:
+                store(code, numbers[one], place_at(one, index), self.types[one])
 
-    int64, pointer = ir.IntType(64), ir.PointerType()
-    share = ir.Function(loop.module, ir.FunctionType(ir.VoidType(), [pointer]), "share")
-    builder = ir.IRBuilder(share.append_basic_block())
-
-    def argument(position: int, kind: Any) -> Number:
-        return builder.load(builder.gep(share.args[0], [int64(position)], source_etype=int64), typ=kind)
-
-    def asked(name: str) -> Number:
-        function = ir.Function(loop.module, ir.FunctionType(ir.IntType(32), []), name)
-        return builder.sext(builder.call(function, []), int64)
-
-    *places, _, _ = loop.args
-    count = argument(len(places), int64)
-    thread, threads = (asked(THREAD), asked(THREADS)) if shared else (int64(0), int64(1))
-    blocks = builder.udiv(builder.add(count, int64(GRAIN - 1)), int64(GRAIN))
-    of_each = builder.udiv(builder.add(blocks, builder.sub(threads, int64(1))), threads)
-    length = builder.mul(of_each, int64(GRAIN))
-    first = builder.mul(thread, length)
-    end = builder.add(first, length)
-    end = builder.select(builder.icmp_signed("<", end, count), end, count)
-    with builder.if_then(builder.icmp_signed("<", first, end)):
-        builder.call(loop, [*(argument(position, pointer) for position in range(len(places))), first, end])
-    builder.ret_void()
+        done = _while_fits(code, first, end, 2 * REGISTER // max(one.itemsize for one in self.types), body)
+        _while_fits(code, done, end, 0, body)
+        code.ret_void()
+        return function
 
 
-def _result(builder: Builder, form: Elementwise, numbers: Numbers) -> Number:
-    """What an operation makes of the numbers as they are by now."""
-    computed = computed_type(form)
-    assert computed is not None
-    kind = _type(computed)
-
-    def number(one: Any) -> Number:
-        if not isinstance(one, Value):
-            return kind(float(one))
-        known = numbers[Stretch.of(one)]
-        if one.dtype == computed:
-            return known
-        if one.dtype == torch.bool:
-            return builder.uitofp(known, kind)
-        return builder.fpext(known, kind) if computed == torch.float64 else builder.fptrunc(known, kind)
-
-    masks, others = (form.inputs[:1], form.inputs[1:]) if form.name == "where" else ((), form.inputs)
-    inputs = [*(numbers[Stretch.of(mask)] for mask in masks), *map(number, others)]
-    return FUNCTIONS[form.name](builder, *inputs, **{name: number(one) for name, one in form.keywords.items()})
+def _while_fits(code: Builder, first: Number, end: Number, width: int, body: Callable[[Number, int], None]) -> Number:
+    """Do vectors of numbers as long as there are enough, or one number after the other; returns where it came to."""
+    before, ahead, inside, after = code.block, *(code.append_basic_block() for _ in range(3))
+    code.branch(ahead)
+    code.position_at_end(ahead)
+    index = code.phi(first.type)
+    following = code.add(index, int64(width or 1))
+    code.cbranch(code.icmp_signed("<=", following, end), inside, after)
+    code.position_at_end(inside)
+    body(index, width)
+    index.add_incoming(first, before)
+    index.add_incoming(following, code.block)
+    code.branch(ahead)
+    code.position_at_end(after)
+    return index
 
 
-def _type(dtype: torch.dtype) -> Any:
-    """As it lies in memory."""
-    from llvmlite import ir
-
-    return {torch.float32: ir.FloatType(), torch.float64: ir.DoubleType(), torch.bool: ir.IntType(8)}[dtype]
-
-
-def _loaded(builder: Builder, place: Number, index: Number, dtype: torch.dtype) -> Number:
-    kind = _type(dtype)
-    number = builder.load(builder.gep(place, [index], source_etype=kind), typ=kind)
-    return builder.icmp_unsigned("!=", number, kind(0)) if dtype == torch.bool else number
-
-
-def _store(builder: Builder, number: Number, place: Number, index: Number, dtype: torch.dtype) -> None:
-    kind = _type(dtype)
-    whole = builder.zext(number, kind) if dtype == torch.bool else number
-    builder.store(whole, builder.gep(place, [index], source_etype=kind))
+def _converted(code: Builder, number: Number, dtype: torch.dtype) -> Number:
+    """A number, or a vector, as one of a type of floating point; from truth values 1 and 0."""
+    kind = kind_of(dtype, getattr(number.type, "count", 0))
+    if number.type == kind:
+        return number
+    if not is_float(number.type):
+        return code.uitofp(number, kind)
+    return code.fpext(number, kind) if dtype == torch.float64 else code.fptrunc(number, kind)

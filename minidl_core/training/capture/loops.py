@@ -1,4 +1,4 @@
-"""Neighbours on long vectors as one loop of machine code, which reads and writes each vector once."""
+"""Neighbours on vectors as one loop of machine code, which reads and writes each vector once."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ FEWEST_NUMBERS = 2**14
 """Of a vector, for which a loop is worth the some 20 ms that it takes to compile."""
 
 
-def with_loops(operations: Sequence[Operation], wanted: Iterable[Value]) -> list[Operation]:
+def with_loops(operations: Sequence[Operation], wanted: Iterable[Value], short: bool) -> list[Operation]:
     """The same operations, where neighbours are one.
 
     Args:
         wanted: values that are read after a run.
+        short: whether loops are made of short vectors too, and of a single operation.
     """
+
+    def may_be_in_loop(form: Elementwise) -> bool:
+        return (short or form.output.size >= FEWEST_NUMBERS) and can_be_in_loop(form)
+
     kept = {value.memory for value in wanted}
     made: list[Operation] = []
-    for together in neighbours(operations, _may_be_in_loop):
+    for together in neighbours(operations, may_be_in_loop):
         forms = {operation: form for operation, form in together if form is not None}
-        if len(forms) > 1:
+        if len(forms) > (0 if short else 1):
             others = [one for one in operations if one not in forms]
             made.append(
                 _loop(forms, kept | {value.memory for one in others for value in (*one.arguments, *one.writes)})
@@ -31,10 +36,6 @@ def with_loops(operations: Sequence[Operation], wanted: Iterable[Value]) -> list
         else:
             made += [operation for operation, _ in together]
     return made
-
-
-def _may_be_in_loop(form: Elementwise) -> bool:
-    return form.output.size >= FEWEST_NUMBERS and can_be_in_loop(form)
 
 
 def _loop(forms: Mapping[Operation, Elementwise], needed: Collection[Memory]) -> Loop:

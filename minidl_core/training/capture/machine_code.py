@@ -8,12 +8,32 @@ from __future__ import annotations
 import functools
 import importlib.util
 from importlib import metadata
-from typing import Any
+from typing import Any, Protocol
 
-from minidl_core.training.capture.openmp import SHARE
+from minidl_core.training.capture.code import Builder, Function, Number, int64
+from minidl_core.training.capture.openmp import SHARE, THREAD, THREADS, addresses
 
 OLDEST = (0, 45)
 """Before it llvmlite has pointers of another kind; numba may have brought one."""
+GRAIN = 64
+"""A thread's part has a multiple of so many numbers, so that two threads seldom write into one line of the cache."""
+
+
+class Piece(Protocol):
+    """What machine code is made for. Two that are equal share it."""
+
+    @property
+    def size(self) -> int:
+        """How many numbers it treats one by one, of which a thread may do a part; 0 where it does all or nothing."""
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """One for each place in memory that it is given."""
+
+    def add(self, module: Any, name: str) -> Function:
+        """Its function, of these places, and with a size of the first number and the end of a part."""
+
+    def __hash__(self) -> int: ...
 
 
 def is_available() -> bool:
@@ -28,12 +48,13 @@ def _release() -> tuple[int, ...]:
     return Version(metadata.version("llvmlite")).release
 
 
-@functools.lru_cache(32)
-def compiled(code: str, outside: frozenset[tuple[str, int | None]]) -> Any:
-    """The function `share` of some code, for this processor.
+@functools.lru_cache(64)
+def compiled(pieces: tuple[Piece, ...], shared: bool) -> Any:
+    """A function `share(places)` for this processor, which does one piece after the other.
 
     Args:
-        outside: the names and addresses of other functions that it calls.
+        pieces: of which it is given the places, one after the other in one array.
+        shared: whether it is OpenMP's threads that call it, each for its part.
     """
     from llvmlite import binding as llvm
 
@@ -42,15 +63,50 @@ def compiled(code: str, outside: frozenset[tuple[str, int | None]]) -> Any:
     machine = llvm.Target.from_default_triple().create_target_machine(
         opt=3, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten()
     )
-    module = llvm.parse_assembly(code)
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = True
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, machine)
-    for name, address in outside:
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(_code(pieces, shared)), machine)
+    for name, address in addresses() if shared else ():
         llvm.add_symbol(name, address)
     engine.finalize_object()
     function: Any = SHARE(engine.get_function_address("share"))
     function.engine = engine  # which has the code
     return function
+
+
+def _code(pieces: tuple[Piece, ...], shared: bool) -> str:
+    """The same in LLVM's language."""
+    from llvmlite import ir
+
+    module = ir.Module()
+    functions = {piece: piece.add(module, f"piece{at}") for at, piece in enumerate(dict.fromkeys(pieces))}
+    share = ir.Function(module, ir.FunctionType(ir.VoidType(), [ir.PointerType()]), "share")
+    code = ir.IRBuilder(share.append_basic_block())
+    position = 0
+    for piece in pieces:
+        places = []
+        for _ in piece.places:
+            where = code.gep(share.args[0], [int64(position)], source_etype=ir.PointerType())
+            places.append(code.load(where, typ=ir.PointerType()))
+            position += 1
+        part = (_part(code, piece.size) if shared else (int64(0), int64(piece.size))) if piece.size else ()
+        code.call(functions[piece], [*places, *part])
+    code.ret_void()
+    return str(module)
+
+
+def _part(code: Builder, count: int) -> tuple[Number, Number]:
+    """Of n numbers, thread t of T does those from t length to (t + 1) length, where there are any, with
+    length = 64 ⌈n / (64 T)⌉."""
+    from llvmlite import ir
+
+    def asked(name: str) -> Number:
+        known = code.module.globals.get(name)
+        function = known or ir.Function(code.module, ir.FunctionType(ir.IntType(32), []), name)
+        return code.sext(code.call(function, []), ir.IntType(64))
+
+    thread, threads = asked(THREAD), asked(THREADS)
+    blocks = int64(-(-count // GRAIN))
+    of_each = code.udiv(code.add(blocks, code.sub(threads, int64(1))), threads)
+    length = code.mul(of_each, int64(GRAIN))
+    first = code.mul(thread, length)
+    end = code.add(first, length)
+    return first, code.select(code.icmp_signed("<", end, int64(count)), end, int64(count))

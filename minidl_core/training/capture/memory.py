@@ -10,6 +10,7 @@ from torch import Tensor
 
 from minidl_core.training.capture.blocks import Group
 from minidl_core.training.capture.elementwise import elementwise
+from minidl_core.training.capture.loop import Loop
 from minidl_core.training.capture.operations import Memory, Operation, Value
 
 ALIGNMENT = 64
@@ -74,7 +75,7 @@ class Layout:
         if place is not None and place.group is not None:
             whole = self._arena[place.start : place.start + place.size].view(value.dtype)
             return whole[: block.stop - block.start]
-        return self.tensor(value).view(-1)[block]
+        return self.tensor(value).as_strided((value.size,), (1,))[block]
 
 
 def _places(groups: Sequence[Group], kept: set[Memory]) -> dict[Memory, _Place]:
@@ -104,21 +105,23 @@ def _places(groups: Sequence[Group], kept: set[Memory]) -> dict[Memory, _Place]:
 def _joined(groups: Sequence[Group], places: dict[Memory, _Place]) -> dict[Memory, _Place]:
     """The same, where an operation on single numbers writes over an argument that nothing needs after it."""
     for at, operation in enumerate(_operations(groups)):
-        form = elementwise(operation)
-        if form is None or form.output.memory not in places or not operation.outputs:
+        if not isinstance(operation, Loop) and elementwise(operation) is None:
             continue
-        written = places[form.output.memory]
-        for read in form.inputs:
-            place = places.get(read.memory) if isinstance(read, Value) else None
-            if (
-                place is not None
-                and place.last == at == written.first
-                and (place.size, place.group) == (written.size, written.group)
-                and all(_same_numbers(one, form.output) for one in operation.arguments if one.memory is read.memory)
-            ):
-                place.last = written.last
-                places[form.output.memory] = place
-                break
+        changed = {value.memory for value in operation.changes}
+        for output in operation.outputs:
+            written = places.get(output.memory)
+            for read in operation.arguments:
+                place = None if read.memory in changed else places.get(read.memory)
+                if (
+                    written is not None
+                    and place is not None
+                    and place.last == at == written.first
+                    and (place.size, place.group) == (written.size, written.group)
+                    and all(_same_numbers(one, output) for one in operation.arguments if one.memory is read.memory)
+                ):
+                    place.last = written.last
+                    places[output.memory] = place
+                    break
     return places
 
 

@@ -61,7 +61,7 @@ def neighbours(
                 stretches[one.memory] = one if stretches.get(one.memory, one) == one else None
             together[operation] = form
         else:
-            if not _is_independent(operation, together):
+            if not is_independent(operation, together):
                 close()
             groups.append([(operation, None)])
     close()
@@ -71,11 +71,11 @@ def neighbours(
 def length(form: Elementwise) -> int:
     """How many numbers are treated one by one, each with those at its own place in other vectors; else 0."""
     vectors = [form.output, *(one for one in form.values if one.shape)]
-    alike = all(value.is_contiguous and value.shape == form.output.shape for value in vectors)
+    alike = len({value.layout for value in vectors}) == 1 and form.output.is_dense
     return form.output.size if alike else 0
 
 
-def _is_independent(operation: Operation, others: Collection[Operation]) -> bool:
+def is_independent(operation: Operation, others: Collection[Operation]) -> bool:
     """Whether an operation may as well come before others."""
     written = {value.memory for other in others for value in other.writes}
     touched = written | {value.memory for other in others for value in other.arguments}

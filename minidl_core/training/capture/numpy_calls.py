@@ -143,7 +143,7 @@ def takes_copy(target: Value, source: object) -> bool:
 
 def sum_calls(operation: Operation, array: Callable[[Value], Array], threads: int) -> list[Call] | None:
     """x.sum(axes); a sum over rows is a product with ones, for which NumPy has the faster loop."""
-    x, axes, keepdim = _sum_arguments(operation)
+    x, axes, keepdim = sum_arguments(operation)
     if x is None or not x.size or (threads > 1 and x.size >= NUMBERS_WORTH_THREADS):
         return None
     if x.dtype not in FLOATS or operation.outputs[0].dtype != x.dtype:
@@ -164,7 +164,7 @@ def sum_calls(operation: Operation, array: Callable[[Value], Array], threads: in
     return [functools.partial(np.add.reduce, numbers, axes, None, output, keepdim)]
 
 
-def _sum_arguments(operation: Operation) -> tuple[Value | None, tuple[int, ...], bool]:
+def sum_arguments(operation: Operation) -> tuple[Value | None, tuple[int, ...], bool]:
     """What is summed, over which axes, and whether they stay; None where the call is of another form."""
     names = ("input", "dim", "keepdim")
     given = dict(zip(names, operation.args, strict=False)) | operation.kwargs

@@ -83,6 +83,19 @@ class Value:
         return True
 
     @property
+    def layout(self) -> tuple[object, ...]:
+        """What two values have in common of which the same number lies as far from the first."""
+        return self.shape, tuple(step for size, step in zip(self.shape, self.stride, strict=True) if size > 1)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether its numbers lie one behind the other, in whatever order of the axes."""
+        axes = sorted(zip(self.stride, self.shape, strict=True))
+        return dataclasses.replace(
+            self, shape=tuple(n for _, n in axes[::-1]), stride=tuple(s for s, _ in axes[::-1])
+        ).is_contiguous
+
+    @property
     def is_by_columns(self) -> bool:
         """Whether the numbers of a column lie one behind the other, and not those of a row."""
         return self.ndim > 1 and self.stride[-2] == 1 != self.stride[-1]

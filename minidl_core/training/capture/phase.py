@@ -35,7 +35,10 @@ class Phase:
     - `_first`, a plain run, so that all that it makes for later is there;
     - `_record`, a plain run that is watched;
     - `_check`, a replay and a plain run of the same, until both give the same, to rounding;
-    - from then on the replay, or `_plainly` where the recording cannot stand for all runs, as `obstacle` then says.
+    - from then on the replay, or `_plainly` where the recording cannot stand for all runs, as `obstacle` then says;
+    - where machine code can be made, and after so many replays that it is worth it, the same anew with that.
+
+    How many these are is a matter of shapes alone, so that a training of more epochs begins as one of fewer does.
 
     Someone who sets an attribute of a component between runs makes it begin anew (`refresh`).
 
@@ -71,6 +74,10 @@ class Phase:
         self._is_replayed = False
         self._tries = 0
         """How many checks have failed."""
+        self._is_compiled = False
+        """Whether machine code is made of what is recorded."""
+        self._replays = 0
+        """How many there were until then."""
         self._copies: dict[tuple[int, torch.Size], Tensor] = {}
         """Memory for what large tensors were before a step, from the recording to the check: it is needed once."""
         self._settings: Settings | None = None
@@ -99,7 +106,7 @@ class Phase:
         """How far it has come: what the next run is, how many checks have failed, and what is in the way."""
         nexts = {"first": self._first, "record": self._record, "check": self._check, "plain": self._plainly}
         name = next((name for name, method in nexts.items() if self.run == method), "settled")
-        return [name, self._tries, self.obstacle]
+        return [name, self._tries, self.obstacle, self._is_compiled, self._replays]
 
     def reach(self, stage: Sequence[Any], prepare: Callable[[], object] = lambda: None) -> None:
         """Come as far as another one did, in as many runs as it takes, each after `prepare()`.
@@ -111,7 +118,7 @@ class Phase:
             prepare()
             self.run()
 
-        name, tries, obstacle = stage
+        name, tries, obstacle, self._is_compiled, self._replays = stage
         if name == "first":
             return
         rehearse()
@@ -150,7 +157,8 @@ class Phase:
         carry_over(self.state)
         if obstacle is None:
             try:
-                self.program = Program(self._to_replay(recorder), wanted, self.device, self.threads)
+                operations = self._to_replay(recorder)
+                self.program = Program(operations, wanted, self.device, self.threads, compiled=self._is_compiled)
                 places = map(self.program.tensor, wanted)
                 self._results = [one._replace(tensor=tensor) for one, tensor in zip(results, places, strict=True)]
             except Exception as error:  # of an operation of a kind that nobody has thought of
@@ -192,7 +200,7 @@ class Phase:
             self._settle()
             self._copies.clear()
             self._is_replayed = True
-            self.run = self._replay()
+            self.run = self._replay() if self.program.runs_until_compiled is None else self._counted(self._replay())
             return
         self._tries += 1
         tolerance = max(torch.finfo(one.dtype).eps for one in memory if one.is_floating_point()) ** 0.5
@@ -218,6 +226,22 @@ class Phase:
         with torch.cuda.graph(graph):
             self.program.run()
         return graph.replay
+
+    def _counted(self, replay: Callable[[], object]) -> Callable[[], object]:
+        """Replays, so many that machine code is worth what it takes to make; then it begins anew with that."""
+        assert self.program is not None
+        most = self.program.runs_until_compiled
+
+        def run() -> None:
+            if self._replays == most:
+                self.give_back()
+                self._is_compiled = True
+                self._first()
+            else:
+                self._replays += 1
+                replay()
+
+        return run
 
     def _settle(self) -> None:
         """Let go of what the plain run left in the components."""

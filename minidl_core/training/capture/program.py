@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from minidl_core.training.capture.bias import with_bias_in_product
 from minidl_core.training.capture.blocks import Group, grouped
+from minidl_core.training.capture.chains import Link, chain_call, link_of, runs_until_worth, with_chains
 from minidl_core.training.capture.columns import by_columns
 from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.loop import Loop
@@ -43,6 +44,7 @@ class Program:
         device: where they are.
         threads: with how many torch computes.
         numpy: whether NumPy may do what it does sooner, where the device is the CPU.
+        compiled: whether machine code is made of all that it can be made of; else of long vectors alone.
     """
 
     def __init__(
@@ -52,23 +54,32 @@ class Program:
         device: torch.device,
         threads: int,
         numpy: bool = True,
+        compiled: bool = False,
     ) -> None:
         wanted = list(wanted)
         self._in_numpy, self._threads = device.type == "cpu" and numpy, threads
+        self._is_compiled = compiled
+        self.runs_until_compiled: int | None = None
+        """After how many runs machine code of all is worth what it takes to make; None where there is none to make."""
         operations = with_factors_joined(without_dead(with_results_in_place(operations), wanted))
         once, always = constants(operations)
         _make(once)
         always = with_bias_in_product(always, threads, self._in_numpy)
         if self._in_numpy:
             always = by_columns(always, wanted, threads)
-            always = with_loops(always, wanted) if is_available() else with_fewer_passes(always, threads)
+            if is_available():
+                self.runs_until_compiled = None if compiled else runs_until_worth(always, threads)
+                always = with_loops(always, wanted, short=compiled)
+                always = with_chains(always, threads) if compiled else always
+            else:
+                always = with_fewer_passes(always, threads)
         groups = grouped(always, threads) if self._in_numpy else [Group((operation,)) for operation in always]
         self._scratch: Scratch = {}
         self._layout = Layout(groups, wanted, device)
         self.operations = always
         self.written = self._outside(always)
         """Memory from outside that a run changes."""
-        self.calls: list[Call] = [call for group in groups for call in self._group_calls(group)]
+        self.calls: list[Call] = list(self._all_calls(groups))
         self._layout.spoil()
 
     def run(self) -> None:
@@ -93,6 +104,33 @@ class Program:
         }
         return [self._layout.tensor(value) for value in values.values()]
 
+    def _all_calls(self, groups: Iterable[Group]) -> Iterator[Call]:
+        """Those of all groups, where neighbours that machine code is made of are one."""
+        chain: list[Link] = []
+
+        def call_of_chain() -> Iterator[Call]:
+            if chain:
+                yield chain_call(chain, self._layout.tensor, self._threads)
+            chain.clear()
+
+        for group in groups:
+            link = self._link(group)
+            if link is None or link.is_shared:
+                yield from call_of_chain()
+            if link is None:
+                yield from self._group_calls(group)
+            elif link.is_shared:
+                yield chain_call([link], self._layout.tensor, self._threads)
+            else:
+                chain.append(link)
+        yield from call_of_chain()
+
+    def _link(self, group: Group) -> Link | None:
+        [operation, *others] = group.operations
+        if others or not (self._is_compiled or isinstance(operation, Loop)):
+            return None
+        return link_of(operation, self._threads)
+
     def _group_calls(self, group: Group) -> list[Call]:
         if not group.length:
             [operation] = group.operations
@@ -105,8 +143,6 @@ class Program:
 
     def _calls(self, operation: Operation, tensor: Callable[[Value], Tensor]) -> list[Call]:
         """The fastest calls for an operation."""
-        if isinstance(operation, Loop):
-            return operation.calls(tensor, self._threads)
 
         def array(value: Value) -> Array:
             return array_of(tensor(value))

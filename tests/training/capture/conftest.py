@@ -14,7 +14,7 @@ from minidl_core.losses import Loss
 from minidl_core.nn import Module
 from minidl_core.optim import Optimizer
 from minidl_core.spec import build_model
-from minidl_core.training.capture import CapturedStep, program
+from minidl_core.training.capture import CapturedStep, chains, program
 
 Capture = Callable[..., CapturedStep]
 
@@ -23,6 +23,12 @@ Capture = Callable[..., CapturedStep]
 def without_llvmlite(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the extra `jit` is not installed."""
     monkeypatch.setattr(program, "is_available", lambda: False)
+
+
+@pytest.fixture
+def compiled_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machine code is made after the first check of a replay."""
+    monkeypatch.setattr(chains, "MAKING", 0.0)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Module, Sequential, saved
 from minidl_core.optim import SGD
 from minidl_core.training import fit
-from minidl_core.training.capture import loops
+from minidl_core.training.capture import chains, loops
 
 FEATURES, ROWS, BATCH, EPOCHS = 4, 37, 17, 4  # the last batch of an epoch has three rows
 
@@ -152,6 +152,15 @@ def test_so_does_one_of_loops(
     monkeypatch: pytest.MonkeyPatch, forward: Program, backward: Program, rounds: int
 ) -> None:
     monkeypatch.setattr(loops, "FEWEST_NUMBERS", 1)
+    _assert_captured_is_plain(forward, backward, rounds)
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(forward=programs(), backward=programs(), rounds=st.sampled_from([1, 3]))
+def test_so_does_one_of_machine_code(
+    monkeypatch: pytest.MonkeyPatch, forward: Program, backward: Program, rounds: int
+) -> None:
+    monkeypatch.setattr(chains, "MAKING", 0.0)
     _assert_captured_is_plain(forward, backward, rounds)
 
 

@@ -25,7 +25,7 @@ from long_vectors import (
 )
 from torch import Tensor
 
-from minidl_core.training.capture import loop, loops, machine_code, neighbours, openmp
+from minidl_core.training.capture import chains, loops, machine_code, neighbours, openmp
 from minidl_core.training.capture.instructions import FUNCTIONS
 from minidl_core.training.capture.program import Program
 from minidl_core.training.capture.record import Recorder
@@ -37,7 +37,7 @@ LONG = FEWEST + 77
 @pytest.fixture(autouse=True)
 def short_vectors_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "FEWEST_NUMBERS", FEWEST)
-    monkeypatch.setattr(loop, "FEWEST_TO_SHARE", FEWEST)
+    monkeypatch.setattr(chains, "FEWEST_TO_SHARE", FEWEST)
 
 
 def sum_of_scaled(n: Numbers) -> None:
@@ -130,8 +130,16 @@ def two_lengths(n: Numbers) -> None:
     n.w[:half] *= n.x[:half] - 1
 
 
+def changed_for_the_last_time(n: Numbers) -> None:
+    """What is changed is needed no longer, but lies in memory all the same, as does what is made of it."""
+    turned = n.x.flip(0)
+    made = turned.mul_(2) + 1
+    n.w.copy_(made.flip(0))
+
+
 WORKS: dict[Work, int | None] = {
     scaled_quotient: 1,
+    changed_for_the_last_time: 1,
     sum_of_scaled: 1,
     scaled_difference: 1,
     velocity_with_itself: 0,
@@ -171,6 +179,15 @@ def test_a_loop_gives_the_same(work: Work, dtype: torch.dtype, threads: int) -> 
     assert WORKS[work] in (None, loops_of(program))
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("work", WORKS)
+def test_so_does_a_chain(work: Work, dtype: torch.dtype, threads: int) -> None:
+    """Of loops over few numbers too, and of what is no loop."""
+    for size in 15, 5 * LONG:
+        assert_replayed_is_plain(work, size, dtype, threads, compiled=True)
+
+
 @pytest.mark.parametrize("threads", [2, 3, 8, 33])
 @pytest.mark.parametrize("size", [FEWEST, FEWEST + 1, 7 * FEWEST - 1])
 def test_threads_do_all_numbers_and_each_once(size: int, threads: int) -> None:
@@ -194,7 +211,7 @@ def test_as_many_threads_as_there_are_do_all(present: int) -> None:
 
 
 def test_short_loops_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "FEWEST_TO_SHARE", LONG + 1)
+    monkeypatch.setattr(chains, "FEWEST_TO_SHARE", LONG + 1)
     for size, count in (LONG, 1), (LONG + 1, 4):
         program = assert_replayed_is_plain(scaled_quotient, size, torch.float64, threads=3)
         assert len(_shared(program).args) == count
@@ -208,7 +225,7 @@ def test_without_torchs_threads_a_loop_takes_one(missing: str, monkeypatch: pyte
         return ctypes.CDLL(_ctypes.__file__)  # a library without it
 
     monkeypatch.setattr(openmp, "_library", library)
-    monkeypatch.setattr(loop, "parallel", openmp.parallel.__wrapped__)
+    monkeypatch.setattr(chains, "parallel", openmp.parallel.__wrapped__)
     assert openmp.parallel.__wrapped__() is None
     program = assert_replayed_is_plain(scaled_quotient, 5 * LONG, torch.float64, threads=3)
     assert len(_shared(program).args) == 1

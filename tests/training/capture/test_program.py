@@ -94,6 +94,7 @@ def test_what_needs_no_run_of_its_own_is_made_once(captured: Any) -> None:
     assert "zeros_like" not in names(captured(DIGITS, loss="cross_entropy"))
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("rounds", [1, 3])
 @pytest.mark.parametrize(
     ("model", "loss", "optimizer", "batch"),
@@ -106,8 +107,10 @@ def test_what_needs_no_run_of_its_own_is_made_once(captured: Any) -> None:
     ],
 )
 def test_nothing_is_allocated_in_a_replayed_step(
-    captured: Any, model: str, loss: str, optimizer: str, batch: int, rounds: int
+    captured: Any, model: str, loss: str, optimizer: str, batch: int, rounds: int, compiled: bool, request: Any
 ) -> None:
+    if compiled:
+        request.getfixturevalue("compiled_soon")
     step = captured(model, loss=loss, optimizer=optimizer, batch=batch, rounds=rounds)
     replay(step)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
@@ -132,7 +135,10 @@ def test_the_profile_sees_what_a_plain_step_allocates(captured: Any) -> None:
     assert any(event.cpu_memory_usage > 0 for event in profiled.events())
 
 
-def test_memory_is_shared_by_what_is_never_needed_at_once(captured: Any) -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+def test_memory_is_shared_by_what_is_never_needed_at_once(captured: Any, compiled: bool, request: Any) -> None:
+    if compiled:
+        request.getfixturevalue("compiled_soon")
     [gradients] = captured("-".join(["linear(64,64)-tanh"] * 8), batch=64)._of_shape.values()
     made = {value.memory: value for operation in gradients.program.operations for value in operation.outputs}
     apart = sum(value.size * value.dtype.itemsize for memory, value in made.items() if memory.outside is None)

@@ -22,6 +22,7 @@ from minidl_core.optim import Optimizer
 from minidl_core.schedules import Progress, Schedule
 from minidl_core.spec import build_model
 from minidl_core.training import fit
+from minidl_core.training.capture import program
 from minidl_core.training.checkpoint import Checkpoint, State
 from minidl_core.training.early_stopping import EarlyStopping
 
@@ -262,6 +263,23 @@ def test_twenty_epochs_are_ten_and_ten() -> None:
     first = Kept()
     trained(first, epochs=10, layer=Noise)
     assert_identical(trained(Kept(first.last), epochs=20, layer=Noise), trained(Kept(), epochs=20, layer=Noise))
+
+
+@pytest.mark.parametrize("replays", [0, 3, 9])
+@pytest.mark.parametrize("options", [{}, {"rounds": 3, "optimizer": "momentum"}])
+def test_before_and_after_machine_code_is_made_a_training_goes_on(
+    replays: int, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of five steps in an epoch the last has a recording, and so machine code, of its own."""
+    monkeypatch.setattr(program, "runs_until_worth", lambda *_: replays)
+    for steps in range(1, STEPS * EPOCHS, 3):
+        assert_goes_on(steps, layer=Noise, **options)
+
+
+@pytest.mark.parametrize("replays", [5, 40])
+def test_so_does_one_of_more_epochs(replays: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "runs_until_worth", lambda *_: replays)
+    test_twenty_epochs_are_ten_and_ten()
 
 
 def test_a_training_is_resumed_again_and_again() -> None:
