@@ -25,6 +25,8 @@ class Block(NamedTuple):
     """How much each row counts, `[M]`; None for all alike."""
     batches: Sequence[Tensor]
     """The rows' numbers of the batches of each size, `[batches, *rounds, size]`, int64, where the features are."""
+    is_all: bool
+    """Whether it has all rows, so that those of each epoch are taken from the same memory."""
 
     def after(self, done: int) -> Block:
         """The block without so many of its batches."""
@@ -55,6 +57,8 @@ class Batches:
         taken = examples.epoch_rows if isinstance(examples, Examples) else None
         self.rows = examples.rows if taken is None else taken
         self.examples, self.batch_size, self.seeds, self.rounds = examples, batch_size, seeds, rounds
+        self._ahead: dict[int, Block] = {}
+        """The block of the next epoch, where there was time to draw it."""
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -102,7 +106,9 @@ class Batches:
 
     def _blocks(self, epoch: int) -> Iterator[Block]:
         if isinstance(self.examples, Examples):
-            yield self._block(self.examples, self.order(epoch))
+            yield self._ahead.get(epoch) or self._block(self.examples, self.order(epoch))
+            if self.examples.features.is_cuda:  # which is still at work
+                self._ahead = {epoch + 1: self._block(self.examples, self.order(epoch + 1))}
             return
         for part in self.examples.shuffled(epoch, self.seeds, self.batch_size):
             orders = torch.arange(part.rows).expand(len(self.seeds), -1)
@@ -121,7 +127,10 @@ class Batches:
             features, target = features.flatten(0, 1), target.flatten(0, 1)
             weight = None if weight is None else weight.flatten()
         # Drawn on the CPU, so that a seed means the same everywhere, and moved to where the rows are once.
-        return Block(features, target, weight, _cut(order.to(features.device), self.batch_size))
+        if features.is_cuda:  # from where it is moved without waiting for what is computed there
+            order = order.pin_memory()
+        batches = _cut(order.to(features.device, non_blocking=True), self.batch_size)
+        return Block(features, target, weight, batches, isinstance(self.examples, Examples))
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of an epoch, `[*rounds, batch, F]` and their targets."""

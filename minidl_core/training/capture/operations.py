@@ -142,8 +142,8 @@ class Operation:
 
 
 TAKES_SHAPE_ALONE = {
-    "empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like", "rand_like",
-    "randint_like", "randn_like", "zeros_like",
+    "empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_tensor", "new_zeros", "ones_like",
+    "rand_like", "randint_like", "randn_like", "zeros_like",
 }  # fmt: skip
 """Functions of which the first argument says a shape, a type and a device."""
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from minidl_core.nn.saved import forget_saved
 from minidl_core.spec.component import Component
+from minidl_core.training.capture.graph import graph_of
 from minidl_core.training.capture.operations import Operation
 from minidl_core.training.capture.program import Program
 from minidl_core.training.capture.random_state import random_state, same, set_random_state
@@ -68,7 +69,8 @@ class Phase:
         self.run: Callable[[], object] = self._first if capture else work
         self.program: Program | None = None
         self.obstacle: str | None = None
-        self._generators: list[torch.Generator] = []
+        self.generators: list[torch.Generator] = []
+        """Those that it draws from, beside the default ones."""
         self._results: list[Attribute] = []
         """What a replay makes of what a plain run would assign; the tensors are the replay's."""
         self._is_replayed = False
@@ -100,6 +102,11 @@ class Phase:
         """Run plainly what a replay has failed at: a component says in its own words what it does not take."""
         if self._is_replayed:
             self.work()
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether a run is the replay of a CUDA graph, where it is on a GPU."""
+        return self._is_replayed and self.program is not None and self.obstacle is None
 
     @property
     def stage(self) -> list[Any]:
@@ -166,7 +173,7 @@ class Phase:
         if obstacle is not None:
             self._go_on_plainly(obstacle)
             return
-        self._generators = recorder.generators
+        self.generators = recorder.generators
         self._tries = 0
         self._settle()
         self.run = self._check
@@ -179,22 +186,22 @@ class Phase:
         """A replay and then a plain run from the same state, whose results stay: they are right in any case."""
         assert self.program is not None
         memory = self.program.written
-        sums_before, draws = [_sums(tensor) for tensor in memory], random_state(self.device, self._generators)
+        sums_before, draws = [_sums(tensor) for tensor in memory], random_state(self.device, self.generators)
         before = list(map(self._copy_of, memory))
         failure: str | None = None
         try:
             self.program.run()
         except Exception as error:
             failure = f"a replay fails ({type(error).__name__}: {error})"
-        replayed, draws_after = [_sums(tensor) for tensor in memory], random_state(self.device, self._generators)
+        replayed, draws_after = [_sums(tensor) for tensor in memory], random_state(self.device, self.generators)
         for tensor, old in zip(memory, before, strict=True):
             tensor.copy_(old)
-        set_random_state(self.device, self._generators, draws)
+        set_random_state(self.device, self.generators, draws)
         self._plainly()
         plain = [_sums(tensor) for tensor in memory]
         sizes = _among_others(memory, list(map(self._size, plain, sums_before)))
         difference = max(map(disagreement, replayed, plain, sizes), default=0.0)
-        if failure or not same(draws_after, random_state(self.device, self._generators)):
+        if failure or not same(draws_after, random_state(self.device, self.generators)):
             difference = math.inf
         if difference <= 1:
             self._settle()
@@ -222,10 +229,14 @@ class Phase:
         assert self.program is not None
         if self.device.type != "cuda":
             return self.program.run
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self.program.run()
-        return graph.replay
+        if not self.program.is_on_device:
+            self.obstacle = "it has to do with tensors on the CPU, and is no CUDA graph"
+            return self.program.run
+        try:
+            return graph_of(self.program.run, self.device, self.generators).replay
+        except RuntimeError as error:
+            self.obstacle = f"it cannot be a CUDA graph ({str(error).splitlines()[0]})"
+            return self.program.run
 
     def _counted(self, replay: Callable[[], object]) -> Callable[[], object]:
         """Replays, so many that machine code is worth what it takes to make; then it begins anew with that."""

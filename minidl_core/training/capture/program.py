@@ -57,13 +57,19 @@ class Program:
         compiled: bool = False,
     ) -> None:
         wanted = list(wanted)
+        self.is_on_device = all(
+            value.memory.outside is None or value.memory.outside.device == device
+            for operation in operations
+            for value in (*operation.arguments, *operation.writes)
+        )
+        """Whether it has nothing to do with memory elsewhere, which a CUDA graph would not read or write again."""
         self._in_numpy, self._threads = device.type == "cpu" and numpy, threads
         self._is_compiled = compiled
         self.runs_until_compiled: int | None = None
         """After how many runs machine code of all is worth what it takes to make; None where there is none to make."""
         operations = with_factors_joined(without_dead(with_results_in_place(operations), wanted))
         once, always = constants(operations)
-        _make(once)
+        _make(once, device)
         always = with_bias_in_product(always, threads, self._in_numpy)
         if self._in_numpy:
             always = by_columns(always, wanted, threads)
@@ -165,12 +171,12 @@ class Program:
         return torch_calls(operation, tensor) if calls is None else calls
 
 
-def _make(operations: Iterable[Operation]) -> None:
+def _make(operations: Iterable[Operation], device: torch.device) -> None:
     """Do what gives the same numbers in each run, so that they are there from now on."""
 
     def tensor(value: Value) -> Tensor:
         if value.memory.outside is None:  # of which the shape alone is taken
-            return torch.empty_strided(value.shape, value.stride, dtype=value.dtype)
+            return torch.empty_strided(value.shape, value.stride, dtype=value.dtype, device=device)
         return value.tensor_outside()
 
     for operation in operations:

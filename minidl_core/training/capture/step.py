@@ -22,6 +22,7 @@ from minidl_core.training.capture.numpy_calls import FLOATS, array_of
 from minidl_core.training.capture.phase import Phase, log
 from minidl_core.training.capture.remembered import Attribute
 from minidl_core.training.capture.update import Update
+from minidl_core.training.capture.whole_step import WholeStep
 from minidl_core.training.gradients import Gradients
 
 
@@ -59,6 +60,7 @@ class CapturedStep:
         self._last: _Gradients | None = None
         """That of the last step, which decides what attributes are after it."""
         self._said: set[str] = set()
+        self._on_gpu = self.parameters.values.is_cuda
 
     def components(self) -> list[Component]:
         """All that may remember something, but for the optimizer."""
@@ -79,13 +81,14 @@ class CapturedStep:
                 for batches in block.batches:
                     gradients = self._last = self._gradients(batches.shape[1:], block)
                     for rows in array_of(batches) if in_numpy else batches:
-                        gradients.take(features, target, weight, rows)
-                        try:
-                            gradients.run()
-                        except RuntimeError:
-                            gradients.explain()
-                            raise
-                        self.update.run()
+                        if not (self._on_gpu and self._in_one_launch(gradients, block, rows)):
+                            gradients.take(features, target, weight, rows)
+                            try:
+                                gradients.run()
+                            except RuntimeError:
+                                gradients.explain()
+                                raise
+                            self.update.run()
                         means[done] = gradients.mean_as_taken
                         done += 1
                         if stop():
@@ -96,6 +99,16 @@ class CapturedStep:
         finally:
             self._say_obstacles()
         return done, False
+
+    def _in_one_launch(self, gradients: _Gradients, block: Block, rows: Tensor) -> bool:
+        """Take a step as one CUDA graph; False where a part of it is none, or other rows come with each block."""
+        if not (block.is_all and gradients.is_graph and self.update.is_graph and self.update.has_its_rate()):
+            return False
+        if gradients.whole is None or not gradients.whole.is_of(gradients, block):
+            gather = partial(gradients.take, block.features, block.target, block.weight)
+            gradients.whole = WholeStep(gather, gradients, self.update, block, rows)
+        gradients.whole.run(rows)
+        return True
 
     def _say_obstacles(self) -> None:
         """Say, once each, why steps run plainly that were to be captured."""
@@ -182,6 +195,8 @@ class _Gradients(Phase):
         self.mean = values.new_empty(step.parameters.rounds)
         """The loss of each round, `[*rounds]`."""
         self.mean_as_taken: Any = self.mean
+        self.whole: WholeStep | None = None
+        """This and what surrounds it, on a GPU."""
         super().__init__(self._compute, step.components, step.state, values.device, step.threads, step.capture)
 
     def take(self, features: Any, target: Any, weight: Any, rows: Any) -> None:

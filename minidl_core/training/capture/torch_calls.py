@@ -13,10 +13,10 @@ from minidl_core.training.capture.elementwise import Elementwise
 from minidl_core.training.capture.operations import Call, Operation, Value, replaced
 
 COPIES = {
-    "bool", "clone", "contiguous", "double", "flatten", "float", "half", "int", "long", "reshape", "to", "type",
-    "type_as", "unflatten",
+    "bool", "clone", "contiguous", "cpu", "cuda", "double", "flatten", "float", "half", "int", "long", "reshape", "to",
+    "type", "type_as", "unflatten",
 }  # fmt: skip
-"""Functions whose result, where it is in new memory, is the argument's numbers in another type or shape."""
+"""Functions whose result, where it is in new memory, is the argument's numbers in another type, shape or place."""
 
 BOUNDS: dict[str, Callable[..., Tensor]] = {"maximum": torch.clamp_min, "minimum": torch.clamp_max}
 """What torch calls the greater or the lesser of a tensor and a number."""
@@ -44,7 +44,7 @@ def torch_calls(operation: Operation, tensor: Callable[[Value], Tensor]) -> list
         product = torch.mm if args[0].dim() == 2 else torch.bmm
         return [functools.partial(product, *args, out=outputs[0])]
     function = getattr(torch, operation.name, None)
-    if len(outputs) == 1 and function is not None and not operation.draws:
+    if len(outputs) == 1 and callable(function) and not operation.draws:
         call = functools.partial(function, *args, **kwargs)
         if _takes_output(call, outputs[0]):
             return [functools.partial(call, out=outputs[0])]
@@ -59,11 +59,13 @@ def elementwise_call(form: Elementwise, tensor: Callable[[Value], Tensor]) -> Ca
         return functools.partial(BOUNDS[form.name], x, bound, out=tensor(form.output))
     compared = next(one.dtype for one in form.inputs if isinstance(one, Value))
     computed = compared if form.output.dtype == torch.bool else form.output.dtype
+    # A choice would bring it to a GPU each time; the others take it from the CPU along with the launch.
+    place = tensor(form.output).device if form.name == "where" else torch.device("cpu")
     inputs = []
     for one in form.inputs:
         # Where tensors are of whole numbers, a fraction stays one; but torch takes none as the first, or to choose.
         is_tensor = computed.is_floating_point or one is form.inputs[0] or form.name == "where"
-        number = torch.tensor(one, dtype=computed) if is_tensor and not isinstance(one, Value) else one
+        number = torch.tensor(one, dtype=computed, device=place) if is_tensor and not isinstance(one, Value) else one
         inputs.append(tensor(one) if isinstance(one, Value) else number)
     keywords = replaced(form.keywords, Value, tensor)
     return functools.partial(getattr(torch, form.name), *inputs, **keywords, out=tensor(form.output))

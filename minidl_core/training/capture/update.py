@@ -81,7 +81,7 @@ class Update(Phase):
         self._steps_of_one = self.optimizer.steps - steps
 
     def _check(self) -> None:
-        if self._has_its_rate():
+        if self.has_its_rate():
             super()._check()
         else:
             self._first()
@@ -143,15 +143,19 @@ class Update(Phase):
         program = super()._replay()
 
         def replay() -> None:
-            if self._has_its_rate():
+            if self.has_its_rate():
                 program()
-                self.optimizer.steps += self._steps_of_one
+                self.count()
             else:
                 self._first()
 
         return replay
 
-    def _has_its_rate(self) -> bool:
+    def count(self) -> None:
+        """Count the step of a replay."""
+        self.optimizer.steps += self._steps_of_one
+
+    def has_its_rate(self) -> bool:
         """Read a rate that someone has set; False where it was a number and is a tensor now, or the reverse."""
         lr, known = getattr(self.optimizer, "lr", None), self._known_lr
         if lr is known:
