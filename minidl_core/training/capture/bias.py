@@ -1,8 +1,9 @@
 """A product plus a bias as one call.
 
 Small: y = [x 1] [W; b]. A weight and its bias lie one behind the other in the model's flat parameters, and so do their
-gradients, since [dW; db] = [x 1]ᵀ dy; one call less is then worth more than the copy of x that it takes. Large, where
-torch computes the product: its own function for both. NumPy has none, and where it computes a large product is faster
+gradients, since [dW; db] = [x 1]ᵀ dy; one call less is then worth more than the copy of x that it takes: by NumPy, and
+on a GPU, where adding a bias and summing over rows are kernels that take as long as the product. Large, where torch
+computes the product: its own function for both. NumPy has none, and where it computes a large product is faster
 without.
 """
 
@@ -23,7 +24,7 @@ def with_bias_in_product(operations: Sequence[Operation], threads: int, numpy: b
 
     Args:
         threads: with how many torch computes.
-        numpy: whether NumPy may compute products.
+        numpy: whether NumPy may compute products; it may not on a GPU.
     """
     made = list(operations)
     for add in operations:
@@ -33,8 +34,9 @@ def with_bias_in_product(operations: Sequence[Operation], threads: int, numpy: b
         product, bias = found
         x, weight = product.args
         by_numpy = numpy and takes_product(x, weight, add.outputs[0], threads)
-        if by_numpy and is_small_product(x, weight) and _is_below(bias, weight):
-            rows = torch.ones(*x.shape[:-1], x.shape[-1] + 1, dtype=x.dtype)
+        if (by_numpy or not numpy) and is_small_product(x, weight) and _is_below(bias, weight):
+            device = weight.tensor_outside().device
+            rows = torch.ones(*x.shape[:-1], x.shape[-1] + 1, dtype=x.dtype, device=device)
             whole = Value.of(rows, Memory(rows, is_ours=True))
             part = replace(whole, shape=x.shape)
             copy = Operation(torch.Tensor.copy_, (part, x), {}, (), changes=(part,))
