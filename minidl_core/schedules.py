@@ -198,18 +198,22 @@ class ReduceOnPlateau(Schedule):
 
     def begin(self) -> None:
         self.factors = torch.ones((), dtype=torch.float64)
-        self.least = torch.full((), math.inf)
+        self.least = torch.full((), math.inf, dtype=torch.float64)
         self.epochs_without = torch.zeros((), dtype=torch.int64)
 
     def __call__(self, progress: Progress) -> Tensor:
         return self.factors
 
     def epoch_ended(self, epoch: int, value: Tensor) -> None:
-        has_fallen = value < self.least * (1 - self.threshold)
-        self.least = torch.where(has_fallen, value, self.least)
-        self.epochs_without = torch.where(has_fallen, 0, self.epochs_without + 1)
+        value = value.double()
+        least, epochs_without, factors = (
+            one.to(value.device) for one in (self.least, self.epochs_without, self.factors)
+        )
+        has_fallen = value < least * (1 - self.threshold)
+        self.least = torch.where(has_fallen, value, least)
+        self.epochs_without = torch.where(has_fallen, 0, epochs_without + 1)
         is_due = self.epochs_without > self.patience
-        self.factors = torch.where(is_due, (self.factors * self.factor).clamp(min=self.final), self.factors)
+        self.factors = torch.where(is_due, (factors * self.factor).clamp(min=self.final), factors)
         self.epochs_without = self.epochs_without.masked_fill(is_due, 0)
 
 

@@ -47,10 +47,11 @@ class RandomNumbers:
         return State(tensors, {"python": random.getstate(), "numpy": [key, *rest]})
 
     def resume(self, state: State) -> None:
-        for name, own in self.state().tensors.items():
-            require_like(name, state.tensors.get(name, own[:0]), own)
+        states = [
+            require_like(name, state.tensors.get(name, own[:0]), own) for name, own in self.state().tensors.items()
+        ]
         try:
-            set_random_state(self._device, [], list(state.tensors.values()))
+            set_random_state(self._device, [], states)
             (version, words, gauss), (key, place, *of_gauss) = state.numbers["python"], state.numbers["numpy"]
             if not (gauss is None or isinstance(gauss, float)):
                 raise ValueError(f"{shown(gauss)} is no number")
