@@ -175,12 +175,16 @@ def _take_steps(step: CapturedStep, batches: Batches, course: Course, stop: Call
 
 
 def _require_lr(optimizer: Optimizer, parameters: FlatParameters) -> None:
-    """Raise RequestError for a learning rate that is neither a number nor one for each round."""
+    """Raise RequestError for a learning rate that is neither a number nor one for each round, where the model is."""
     lr: Any = getattr(optimizer, "lr", 0.0)
     shapes = [(), (*parameters.rounds, 1)]
     if not isinstance(lr, (Real, Tensor)) or (isinstance(lr, Tensor) and tuple(lr.shape) not in shapes):
         given = f"a tensor {list(lr.shape)}" if isinstance(lr, Tensor) else repr(lr)
         raise RequestError(f"lr must be a number, or a tensor of one for each round, {[*shapes[1]]}; got {given}")
+    if isinstance(lr, Tensor) and lr.dim() and lr.device != parameters.values.device:
+        raise RequestError(
+            f"lr is a tensor on {lr.device}; it must be where the model is, on {parameters.values.device}"
+        )
 
 
 def _take_over(model: Module, in_rounds: Module) -> None:
