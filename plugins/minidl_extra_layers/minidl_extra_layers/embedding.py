@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import torch
@@ -72,12 +73,13 @@ class Embedding(Module):
             x = x.expand(*rounds, *x.shape)
         # Where x is no whole number, -1 is no index.
         index = torch.where(x == x.floor(), x, -1).long() if x.is_floating_point() else x.long()
-        self.index = index.unsqueeze(-1)
+        unknown = self.unknown(x, index) if x.is_cuda else None
+        self.index = (index if unknown is None else index.masked_fill(unknown, 0)).unsqueeze(-1)
         try:
-            y = weight.gather(-2, self.as_rows(index.unsqueeze(-1)))
+            y = weight.gather(-2, self.as_rows(self.index)).reshape(*x.shape, self.embedding_dim)
         except RuntimeError:
             raise self.error(x) from None
-        return self.without_padding(y.reshape(*x.shape, self.embedding_dim))
+        return self.without_padding(y if unknown is None else y.masked_fill(unknown.unsqueeze(-1), math.nan))
 
     def backward(self, dy: Tensor) -> Tensor:
         weight, rows = self.weight.value, self.as_rows(self.index)
@@ -89,6 +91,16 @@ class Embedding(Module):
         """The row of W for each number of y, `[*rounds, M, D]`, of indices `[*rounds, N, *shape, 1]`."""
         rounds = self.weight.value.shape[:-2]
         return index.reshape(*rounds, -1, 1).expand(*rounds, -1, self.embedding_dim)
+
+    def unknown(self, x: Tensor, index: Tensor) -> Tensor:
+        """Which indices are of no row. A GPU computes nothing any more after it was asked for such a row.
+
+        In training their y is NaN, so that no step waits for the GPU to tell; in evaluation they raise DataError.
+        """
+        unknown = (index < 0) | (index >= self.num_embeddings)
+        if not self.training and unknown.any():
+            raise self.error(x)
+        return unknown
 
     def without_padding(self, y: Tensor) -> Tensor:
         return y if self.padding is None else y * (self.index != self.padding)
