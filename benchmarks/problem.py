@@ -35,6 +35,17 @@ class Problem:
     orders: list[Tensor]
     """The rows in the order of each epoch, `[*rounds, N]`."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where all of it is."""
+        return self.examples.features.device
+
+    def to(self, device: str) -> Problem:
+        """The same on a device."""
+        features, target = self.examples.features.to(device), self.examples.target.to(device)
+        weights = [(weight.to(device), bias.to(device)) for weight, bias in self.weights]
+        return Problem(self.workload, Examples(features, target), weights, [order.to(device) for order in self.orders])
+
     @classmethod
     def of(cls, workload: Workload) -> Problem:
         examples = _examples(workload)
@@ -60,15 +71,16 @@ class Problem:
             [order[index] for order in self.orders],
         )
 
-    def epoch_loss(self, losses: ArrayLike) -> list[float]:
+    def epoch_loss(self, losses: ArrayLike | Tensor) -> list[float]:
         """An epoch's mean loss of each round, from those of its steps, `[steps, *rounds]`."""
+        losses = losses.cpu() if isinstance(losses, Tensor) else losses
         mean = np.average(np.asarray(losses, dtype=np.float64), axis=0, weights=self.workload.batch_rows)
         return [float(loss) for loss in np.atleast_1d(mean)]
 
 
-def new_model(workload: Workload) -> Sequential:
+def new_model(workload: Workload, device: torch.device | str = "cpu") -> Sequential:
     """minidl's model with its first weights."""
-    return build_model(workload.spec).initialize(round_seeds(0, workload.rounds))
+    return build_model(workload.spec).initialize(round_seeds(0, workload.rounds), device=device)
 
 
 def _examples(workload: Workload) -> Examples:

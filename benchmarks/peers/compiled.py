@@ -40,7 +40,10 @@ class Compiled(Peer):
                     value.sub_(g, alpha=lr)
             return loss
 
-        self.step = torch.compile(step, fullgraph=True, dynamic=False, options={"cpp_wrapper": True})
+        # On a GPU its launches count for more than the wrapper around them.
+        self.is_on_gpu = problem.device.type == "cuda"
+        options = {"triton.cudagraphs": True} if self.is_on_gpu else {"cpp_wrapper": True}
+        self.step = torch.compile(step, fullgraph=True, dynamic=False, options=options)
 
     def reset(self) -> None:
         self.values = first_values(self.problem)
@@ -48,16 +51,23 @@ class Compiled(Peer):
         self.means, self.squares = (
             {name: torch.zeros_like(value) for name, value in self.values.items()} if is_adam else {} for _ in range(2)
         )
-        self.count = torch.zeros(())
+        self.count = torch.zeros((), device=self.problem.device)
+        if self.is_on_gpu:  # a CUDA graph changes in place only what it may take for staying where it is
+            for tensor in (*self.values.values(), *self.means.values(), *self.squares.values(), self.count):
+                torch._dynamo.mark_static_address(tensor)
 
     def train(self) -> None:
         self.history = []
         for order in self.problem.orders:
             losses = [
-                self.step(self.values, self.means, self.squares, self.count, x, target)
+                self._loss(self.step(self.values, self.means, self.squares, self.count, x, target))
                 for x, target in batches(self.problem, order)
             ]
             self.history.append(torch.stack(losses))
+
+    def _loss(self, given: Tensor) -> Tensor:
+        """One that stays when the next step writes over it, as it does within a CUDA graph."""
+        return given.clone() if self.is_on_gpu else given
 
     def losses(self) -> list[float]:
         return self.problem.epoch_loss(self.history[-1])

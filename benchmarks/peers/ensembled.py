@@ -19,7 +19,9 @@ Gradients = Callable[[Values, Tensor, Tensor], tuple[Values, Tensor]]
 def first_values(problem: Problem) -> Values:
     """The parameters by name, `[*rounds, ...]`."""
     workload = problem.workload
-    members = [take_weights(network(workload), problem.member(r).weights) for r in range(workload.rounds)]
+    members = [
+        take_weights(network(workload).to(problem.device), problem.member(r).weights) for r in range(workload.rounds)
+    ]
     if workload.rounds == 1:
         return {name: value.detach() for name, value in members[0].named_parameters()}
     stacked, _ = stack_module_state(members)
@@ -28,7 +30,7 @@ def first_values(problem: Problem) -> Values:
 
 def gradients_of(problem: Problem) -> Gradients:
     """A function of parameters and a batch that gives the gradients and the loss of each round."""
-    model, criterion = network(problem.workload), LOSSES[problem.workload.loss]()
+    model, criterion = network(problem.workload).to(problem.device), LOSSES[problem.workload.loss]()
 
     def loss(values: Values, x: Tensor, target: Tensor) -> Tensor:
         return criterion(functional_call(model, values, (x,)), target)
@@ -43,7 +45,7 @@ def batches(problem: Problem, order: Tensor) -> list[tuple[Tensor, Tensor]]:
     rows: tuple[Tensor, ...] = (order,)
     axis = 0
     if order.dim() > 1:
-        rows, axis = (torch.arange(len(order)).unsqueeze(-1), order), 1
+        rows, axis = (torch.arange(len(order), device=order.device).unsqueeze(-1), order), 1
     size = problem.workload.batch_size
     return list(zip(features[rows].split(size, axis), target[rows].split(size, axis), strict=True))
 

@@ -36,7 +36,7 @@ class Minidl(Peer):
 
     def reset(self) -> None:
         workload = self.problem.workload
-        self.model = new_model(workload)
+        self.model = new_model(workload, self.problem.device)
         self.loss = Loss.of(workload.loss)
         self.optimizer = Optimizer.of(f"{workload.optimizer}(lr={workload.lr})")
         self.seeds = round_seeds(0, workload.rounds)

@@ -52,7 +52,7 @@ class Eager(Peer):
 
     def reset(self) -> None:
         workload = self.problem.workload
-        self.models = [take_weights(network(workload), member.weights) for member in self.members]
+        self.models = [take_weights(network(workload).to(member.device), member.weights) for member in self.members]
         self.optimizers = [
             OPTIMIZERS[workload.optimizer](model.parameters(), lr=workload.lr, **self.options) for model in self.models
         ]
