@@ -32,6 +32,8 @@ def graph_of(
                 work()
             finally:
                 graph.capture_end()
+        # A capture sets the places of random numbers, which the first replay sets too, and must not before.
+        torch.cuda.current_stream(device).wait_stream(stream)
     return graph
 
 
