@@ -16,11 +16,7 @@ from minidl_core.training.capture.loop import Loop, can_be_in_loop
 from minidl_core.training.capture.loop_code import Form
 from minidl_core.training.capture.machine_code import Piece, compiled
 from minidl_core.training.capture.neighbours import is_independent
-from minidl_core.training.capture.numpy_calls import (
-    FLOATS,
-    NUMBERS_WORTH_THREADS,
-    sum_arguments,
-)
+from minidl_core.training.capture.numpy_calls import FLOATS, NUMBERS_WORTH_THREADS, sum_arguments
 from minidl_core.training.capture.openmp import parallel
 from minidl_core.training.capture.operations import Call, Operation, Value
 from minidl_core.training.capture.product_code import Product
@@ -30,12 +26,13 @@ FEWEST_TO_SHARE = 2**17
 MOST_MULTIPLICATIONS = 2**18
 """Of a product; a larger one BLAS computes as soon."""
 
-
 CALL, NUMBER = 1e-6, 5e-10
 """Seconds that machine code saves for each operation, and for each number that it makes, about."""
 MAKING = 1e-3
 """A part of the seconds that it takes to make for each operation: those of 4, so that a training which ends soon after
 has lost little, and a longer one gains most of what it can."""
+MOST_OPERATIONS = 256
+"""Of which machine code is made, in a second or two; where there are more the training would seem to stand still."""
 
 
 class Link(NamedTuple):
@@ -52,7 +49,7 @@ def runs_until_worth(operations: Iterable[Operation], threads: int) -> int | Non
     """After how many runs machine code of operations is worth what it takes to make; None where there is none."""
     linked = [one for one in operations if link_of(one, threads) is not None]
     saved = sum(CALL + NUMBER * sum(value.size for value in one.writes) for one in linked)
-    return math.ceil(MAKING * len(linked) / saved) if linked else None
+    return math.ceil(MAKING * len(linked) / saved) if 0 < len(linked) <= MOST_OPERATIONS else None
 
 
 def link_of(operation: Operation, threads: int) -> Link | None:

@@ -170,6 +170,16 @@ def test_nothing_is_made_before_it_is_worth_it(captured: Any) -> None:
     assert compiled.cache_info().misses == made
 
 
+def test_none_is_made_of_very_many_operations() -> None:
+    x = torch.zeros(3)
+    for count, is_made in (chains.MOST_OPERATIONS, True), (chains.MOST_OPERATIONS + 1, False):
+        with Recorder(torch.device("cpu")) as recorder:
+            for _ in range(count):
+                x.add_(1)
+        program = Program(recorder.operations, [], torch.device("cpu"), 1)
+        assert (program.runs_until_compiled is not None) == is_made
+
+
 def test_the_larger_a_step_the_sooner_machine_code_is_worth_it(captured: Any) -> None:
     runs = [captured(REPORT, batch=batch).phases()[1].program.runs_until_compiled for batch in (10, 100, 500)]
     assert runs == sorted(runs, reverse=True)
