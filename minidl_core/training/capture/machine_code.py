@@ -45,7 +45,10 @@ def is_available() -> bool:
 def _release() -> tuple[int, ...]:
     from packaging.version import Version
 
-    return Version(metadata.version("llvmlite")).release
+    try:
+        return Version(metadata.version("llvmlite")).release
+    except metadata.PackageNotFoundError:  # a part of something else
+        return (0,)
 
 
 @functools.lru_cache(64)

@@ -80,6 +80,7 @@ class Phase:
         """Whether machine code is made of what is recorded."""
         self._replays = 0
         """How many there were until then."""
+        self._may_be_compiled = True
         self._copies: dict[tuple[int, torch.Size], Tensor] = {}
         """Memory for what large tensors were before a step, from the recording to the check: it is needed once."""
         self._settings: Settings | None = None
@@ -92,6 +93,8 @@ class Phase:
         ):
             self.program = None
             self.run = self._first
+            # Of what is set again and again the machine code would be other code each time.
+            self._is_compiled, self._replays = False, 0
 
     def give_back(self) -> None:
         """Let components have what a replay made in their place; to be called before others have a turn."""
@@ -170,6 +173,9 @@ class Phase:
                 self._results = [one._replace(tensor=tensor) for one, tensor in zip(results, places, strict=True)]
             except Exception as error:  # of an operation of a kind that nobody has thought of
                 obstacle = f"{type(error).__name__}: {error}"
+                if self._is_compiled:
+                    self._go_on_without_machine_code(obstacle)
+                    return
         if obstacle is not None:
             self._go_on_plainly(obstacle)
             return
@@ -207,7 +213,8 @@ class Phase:
             self._settle()
             self._copies.clear()
             self._is_replayed = True
-            self.run = self._replay() if self.program.runs_until_compiled is None else self._counted(self._replay())
+            is_counted = self._may_be_compiled and self.program.runs_until_compiled is not None
+            self.run = self._counted(self._replay()) if is_counted else self._replay()
             return
         self._tries += 1
         tolerance = max(torch.finfo(one.dtype).eps for one in memory if one.is_floating_point()) ** 0.5
@@ -242,9 +249,10 @@ class Phase:
         """Replays, so many that machine code is worth what it takes to make; then it begins anew with that."""
         assert self.program is not None
         most = self.program.runs_until_compiled
+        assert most is not None
 
         def run() -> None:
-            if self._replays == most:
+            if self._replays >= most:
                 self.give_back()
                 self._is_compiled = True
                 self._first()
@@ -263,6 +271,12 @@ class Phase:
     def _present_settings(self) -> Settings:
         results = {(id(one.place), one.name) for one in self._results}
         return Settings(self.components(), results, self.own_numbers)
+
+    def _go_on_without_machine_code(self, reason: str) -> None:
+        """Record once more, and replay calls as before."""
+        log.warning("no machine code is made of a training step, which goes on as calls: %s", reason)
+        self._is_compiled = self._may_be_compiled = False
+        self.program, self.run = None, self._record
 
     def _go_on_plainly(self, obstacle: str) -> None:
         self.obstacle, self.program, self.run, self._results = obstacle, None, self._plainly, []

@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from long_vectors import Numbers, recorded, scaled_quotient
 from torch import Tensor
 
-from minidl_core.training.capture import CapturedStep, chains, machine_code
+from minidl_core.data.rounds import Examples
+from minidl_core.losses import MSE
+from minidl_core.nn import Linear, Module, Sequential
+from minidl_core.optim import SGD
+from minidl_core.training import fit
+from minidl_core.training.capture import CapturedStep, chains, machine_code, program
 from minidl_core.training.capture.instructions import FUNCTIONS
 from minidl_core.training.capture.machine_code import compiled
 from minidl_core.training.capture.operations import Memory, Value
@@ -191,6 +196,48 @@ def test_the_same_work_is_made_once() -> None:
     assert [call.func for call in first.calls] == [call.func for call in second.calls]
     other = recorded(scaled_quotient, Numbers.made(51, torch.float32), compiled=True)
     assert [call.func for call in other.calls] != [call.func for call in first.calls]
+
+
+@pytest.mark.usefixtures("compiled_soon")
+def test_where_it_cannot_be_made_the_calls_go_on(
+    captured: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("no target")
+
+    monkeypatch.setattr(chains, "compiled", fails)
+    step: CapturedStep = captured(REPORT, batch=10)
+    for phase in step.phases():
+        assert phase.obstacle is None
+        assert phase.program is not None
+    said = "no machine code is made of a training step, which goes on as calls: RuntimeError: no target"
+    assert caplog.messages == [said, said]  # of the gradients and of the update
+
+
+class Scaled(Module):
+    factor = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * x
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return self.factor * dy
+
+
+def test_what_is_set_after_an_epoch_is_compiled_anew_only_when_it_has_stayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attribute that is set after each epoch would cost LLVM's time in each."""
+    monkeypatch.setattr(program, "runs_until_worth", lambda *_: 6)
+    scaled = Scaled()
+    model = Sequential(Linear(2, 3), scaled, Linear(3, 1)).initialize([0])
+    x = torch.randn(80, 2)
+    made: list[int] = []
+
+    def set_factor(epoch: int, *_: object) -> None:
+        made.append(compiled.cache_info().misses)
+        scaled.factor = 1 + epoch / 100
+
+    fit(model, Examples(x, x[:, :1]), MSE(), SGD(0.01), epochs=8, batch_size=10, seeds=[0], on_epoch=set_factor)
+    assert made[-1] - made[0] <= 1  # the update
 
 
 @pytest.mark.usefixtures("without_llvmlite", "compiled_soon")
