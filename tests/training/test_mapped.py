@@ -175,6 +175,7 @@ def peak():
 def trained(path):
     train("linear(_,4)-relu-linear(4,_)", path, target="64", task="classification", epochs=1, batch_size=500, rounds=2)
 
+sys.modules["llvmlite"] = None  # LLVM takes its own memory, once a training is long
 mapped.BLOCK_BYTES = 2**20
 mapped_examples.PIECE_BYTES = 2**18
 small, large = sys.argv[1:]
