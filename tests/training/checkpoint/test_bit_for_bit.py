@@ -266,7 +266,7 @@ def test_twenty_epochs_are_ten_and_ten() -> None:
 
 
 @pytest.mark.parametrize("replays", [0, 3, 9])
-@pytest.mark.parametrize("options", [{}, {"rounds": 3, "optimizer": "momentum"}])
+@pytest.mark.parametrize("options", [{}, {"rounds": 3, "schedule": "one_cycle"}])
 def test_before_and_after_machine_code_is_made_a_training_goes_on(
     replays: int, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
