@@ -26,7 +26,7 @@ FEWEST_TO_SHARE = 2**17
 MOST_MULTIPLICATIONS = 2**18
 """Of a product; a larger one BLAS computes as soon."""
 
-CALL, NUMBER = 1e-6, 5e-10
+SAVED_BY_CALL, SAVED_BY_NUMBER = 1e-6, 5e-10
 """Seconds that machine code saves for each operation, and for each number that it makes, about."""
 MAKING = 1e-3
 """A part of the seconds that it takes to make for each operation: those of 4, so that a training which ends soon after
@@ -48,7 +48,7 @@ class Link(NamedTuple):
 def runs_until_worth(operations: Iterable[Operation], threads: int) -> int | None:
     """After how many runs machine code of operations is worth what it takes to make; None where there is none."""
     linked = [one for one in operations if link_of(one, threads) is not None]
-    saved = sum(CALL + NUMBER * sum(value.size for value in one.writes) for one in linked)
+    saved = sum(SAVED_BY_CALL + SAVED_BY_NUMBER * sum(value.size for value in one.writes) for one in linked)
     return math.ceil(MAKING * len(linked) / saved) if 0 < len(linked) <= MOST_OPERATIONS else None
 
 

@@ -106,7 +106,7 @@ def repeated(
     return results
 
 
-def for_each(code: Builder, axes: Iterable[range], body: Callable[..., None]) -> None:
+def for_each(code: Builder, axes: Sequence[range], body: Callable[..., None]) -> None:
     """`for i in axes[0]: for j in axes[1]: ... body(i, j, ...)`."""
     first, *others = axes or [range(1)]
 

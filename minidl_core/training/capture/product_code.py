@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -172,9 +172,7 @@ class _Writer:
         """Each row of the output as a sum of the right factor's rows."""
         right = right if right.has_rows_together else self._laid_out(right)
         height = next((size for size in HEIGHTS if left.rows % size == 0), HEIGHTS[0])
-        for rows, columns in itertools.product(parts(left.rows, height), parts(right.columns, 2 * self._lanes)):
-            part = functools.partial(self._sums, left, right, output, rows.step, columns.step)
-            for_each(self._code, [rows, columns], part)
+        self._in_parts(self._sums, left, right, output, height, 2 * self._lanes)
 
     def _sums(
         self, left: _Matrix, right: _Matrix, output: _Matrix, rows: int, columns: int, i: Number, j: Number
@@ -201,9 +199,7 @@ class _Writer:
         left = left if left.has_rows_together else self._laid_out(left)
         if not right.transposed.has_rows_together:
             right = self._laid_out(right.transposed).transposed
-        for rows, columns in itertools.product(parts(left.rows, ROWS), parts(right.columns, COLUMNS)):
-            part = functools.partial(self._dots, left, right, output, rows.step, columns.step)
-            for_each(self._code, [rows, columns], part)
+        self._in_parts(self._dots, left, right, output, ROWS, COLUMNS)
 
     def _dots(
         self, left: _Matrix, right: _Matrix, output: _Matrix, rows: int, columns: int, i: Number, j: Number
@@ -227,6 +223,14 @@ class _Writer:
             store(
                 self._code, total, self._on(self._on(start, int64(r), output.row), int64(c), output.column), self._dtype
             )
+
+    def _in_parts(
+        self, write: Callable[..., None], left: _Matrix, right: _Matrix, output: _Matrix, height: int, width: int
+    ) -> None:
+        """All of the output, in parts of so many rows and columns, and smaller ones at the edges."""
+        for rows, columns in itertools.product(parts(left.rows, height), parts(right.columns, width)):
+            part = functools.partial(write, left, right, output, rows.step, columns.step)
+            for_each(self._code, [rows, columns], part)
 
     def _laid_out(self, matrix: _Matrix) -> _Matrix:
         """A copy on the stack, with the numbers of a row one behind the other."""
