@@ -18,21 +18,28 @@ def with_loops(operations: Sequence[Operation], wanted: Iterable[Value], short: 
 
     Args:
         wanted: values that are read after a run.
-        short: whether loops are made of short vectors too, and of a single operation.
+        short: whether loops are made of short vectors and single numbers too, and of a single operation.
     """
-
-    def may_be_in_loop(form: Elementwise) -> bool:
-        return (short or form.output.size >= FEWEST_NUMBERS) and can_be_in_loop(form)
-
     kept = {value.memory for value in wanted}
+    if not short:
+        return _with_loops(operations, kept, FEWEST_NUMBERS, 2)
+    # First of vectors: a single number between two would keep them from being neighbours.
+    return _with_loops(_with_loops(operations, kept, 2, 1), kept, 1, 1)
+
+
+def _with_loops(
+    operations: Sequence[Operation], kept: Collection[Memory], fewest_numbers: int, fewest_together: int
+) -> list[Operation]:
+    def may_be_in_loop(form: Elementwise) -> bool:
+        return form.output.size >= fewest_numbers and can_be_in_loop(form)
+
     made: list[Operation] = []
     for together in neighbours(operations, may_be_in_loop):
         forms = {operation: form for operation, form in together if form is not None}
-        if len(forms) > (0 if short else 1):
+        if len(forms) >= fewest_together:
             others = [one for one in operations if one not in forms]
-            made.append(
-                _loop(forms, kept | {value.memory for one in others for value in (*one.arguments, *one.writes)})
-            )
+            needed = {value.memory for one in others for value in (*one.arguments, *one.writes)}
+            made.append(_loop(forms, needed.union(kept)))
         else:
             made += [operation for operation, _ in together]
     return made

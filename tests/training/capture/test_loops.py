@@ -27,6 +27,7 @@ from torch import Tensor
 
 from minidl_core.training.capture import chains, loops, machine_code, neighbours, openmp
 from minidl_core.training.capture.instructions import FUNCTIONS
+from minidl_core.training.capture.loop import Loop
 from minidl_core.training.capture.program import Program
 from minidl_core.training.capture.record import Recorder
 
@@ -285,6 +286,19 @@ def test_of_many_operations_each_loop_takes_some() -> None:
 
     program = assert_replayed_is_plain(work, LONG, torch.float64, 1)
     assert loops_of(program) == -(-140 // neighbours.MOST_TOGETHER)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("size", [50, LONG])
+def test_a_single_number_between_two_vectors_does_not_part_them(size: int, compiled: bool) -> None:
+    def work(n: Numbers) -> None:
+        n.x.mul_(0.9).add_(n.y)
+        correction = 1 - 0.9**n.rate
+        n.w -= n.rate / correction * n.x
+
+    program = assert_replayed_is_plain(work, size, torch.float64, 1, compiled)
+    of_vectors = [one for one in program.operations if isinstance(one, Loop) and one.code.size == size]
+    assert len(of_vectors) == (compiled or size == LONG)
 
 
 @pytest.mark.parametrize("release", [(0, 43, 0), (0, 44)])
