@@ -22,14 +22,17 @@ def with_loops(operations: Sequence[Operation], wanted: Iterable[Value], short: 
     """
     kept = {value.memory for value in wanted}
     if not short:
-        return _with_loops(operations, kept, FEWEST_NUMBERS, 2)
+        return _loops_of(operations, kept, fewest_numbers=FEWEST_NUMBERS, fewest_together=2)
     # First of vectors: a single number between two would keep them from being neighbours.
-    return _with_loops(_with_loops(operations, kept, 2, 1), kept, 1, 1)
+    of_vectors = _loops_of(operations, kept, fewest_numbers=2, fewest_together=1)
+    return _loops_of(of_vectors, kept, fewest_numbers=1, fewest_together=1)
 
 
-def _with_loops(
-    operations: Sequence[Operation], kept: Collection[Memory], fewest_numbers: int, fewest_together: int
+def _loops_of(
+    operations: Sequence[Operation], kept: set[Memory], fewest_numbers: int, fewest_together: int
 ) -> list[Operation]:
+    """The same operations, where neighbours are one, if they treat so many numbers and are so many."""
+
     def may_be_in_loop(form: Elementwise) -> bool:
         return form.output.size >= fewest_numbers and can_be_in_loop(form)
 
@@ -38,8 +41,8 @@ def _with_loops(
         forms = {operation: form for operation, form in together if form is not None}
         if len(forms) >= fewest_together:
             others = [one for one in operations if one not in forms]
-            needed = {value.memory for one in others for value in (*one.arguments, *one.writes)}
-            made.append(_loop(forms, needed.union(kept)))
+            needed = kept | {value.memory for one in others for value in (*one.arguments, *one.writes)}
+            made.append(_loop(forms, needed))
         else:
             made += [operation for operation, _ in together]
     return made
