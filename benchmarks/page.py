@@ -38,7 +38,8 @@ train once before their time counts.
   watching for NaN, keeping the weights of the last good epoch, asking after each step whether to stop.
   `capture=False` is the same with each step through the layers' own Python. `minidl[jit]` is the same with the extra
   `jit`: operations on long vectors are compiled at once, all of a small step after some hundred steps, which is within
-  the time too; what was compiled in a training before is not compiled again. LLVM, which does it, takes some 60 MiB.
+  the time too; what was compiled in a training before is not compiled again. LLVM, which does it, takes 70 to 100
+  MiB; where large products are nearly all of a step, it is not loaded.
 - **The peers** are given the order of each epoch ready made, put the rows in that order once an epoch, and take
   batches as views of that. They watch for nothing. Where memory is measured, PyTorch selects the rows of
   each batch on its own instead: a table in order would count against it.

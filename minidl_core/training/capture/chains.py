@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -26,14 +25,6 @@ FEWEST_TO_SHARE = 2**17
 MOST_MULTIPLICATIONS = 2**18
 """Of a product; a larger one BLAS computes as soon."""
 
-SAVED_BY_CALL, SAVED_BY_NUMBER = 1e-6, 5e-10
-"""Seconds that machine code saves for each operation, and for each number that it makes, about."""
-MAKING = 1e-3
-"""A part of the seconds that it takes to make for each operation: those of 4, so that a training which ends soon after
-has lost little, and a longer one gains most of what it can."""
-MOST_OPERATIONS = 256
-"""Of which machine code is made, in a second or two; where there are more the training would seem to stand still."""
-
 
 class Link(NamedTuple):
     """An operation as machine code."""
@@ -43,13 +34,6 @@ class Link(NamedTuple):
     """What it is given the places of."""
     is_shared: bool = False
     """Whether all threads do a part of it."""
-
-
-def runs_until_worth(operations: Iterable[Operation], threads: int) -> int | None:
-    """After how many runs machine code of operations is worth what it takes to make; None where there is none."""
-    linked = [one for one in operations if link_of(one, threads) is not None]
-    saved = sum(SAVED_BY_CALL + SAVED_BY_NUMBER * sum(value.size for value in one.writes) for one in linked)
-    return math.ceil(MAKING * len(linked) / saved) if 0 < len(linked) <= MOST_OPERATIONS else None
 
 
 def link_of(operation: Operation, threads: int) -> Link | None:

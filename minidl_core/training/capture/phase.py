@@ -18,6 +18,7 @@ from minidl_core.training.capture.program import Program
 from minidl_core.training.capture.random_state import random_state, same, set_random_state
 from minidl_core.training.capture.record import Recorder
 from minidl_core.training.capture.remembered import Attribute, Remembered, Settings, carry_over
+from minidl_core.training.capture.worth import Gain
 
 TRIES = 10
 """How often a replay may differ a little from a plain run before it is given up: where a number is within rounding of a
@@ -69,6 +70,8 @@ class Phase:
         self.run: Callable[[], object] = self._first if capture else work
         self.program: Program | None = None
         self.obstacle: str | None = None
+        self.beside: Gain | None = Gain()
+        """That of the rest of a step, which is weighed too; None where it is not known yet."""
         self.generators: list[torch.Generator] = []
         """Those that it draws from, beside the default ones."""
         self._results: list[Attribute] = []
@@ -168,7 +171,14 @@ class Phase:
         if obstacle is None:
             try:
                 operations = self._to_replay(recorder)
-                self.program = Program(operations, wanted, self.device, self.threads, compiled=self._is_compiled)
+                self.program = Program(
+                    operations,
+                    wanted,
+                    self.device,
+                    self.threads,
+                    compiled=self._is_compiled,
+                    beside=self.beside or Gain(),
+                )
                 places = map(self.program.tensor, wanted)
                 self._results = [one._replace(tensor=tensor) for one, tensor in zip(results, places, strict=True)]
             except Exception as error:  # of an operation of a kind that nobody has thought of

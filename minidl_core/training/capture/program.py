@@ -10,7 +10,7 @@ from torch import Tensor
 
 from minidl_core.training.capture.bias import with_bias_in_product
 from minidl_core.training.capture.blocks import Group, grouped
-from minidl_core.training.capture.chains import Link, chain_call, link_of, runs_until_worth, with_chains
+from minidl_core.training.capture.chains import Link, chain_call, link_of, with_chains
 from minidl_core.training.capture.columns import by_columns
 from minidl_core.training.capture.elementwise import elementwise
 from minidl_core.training.capture.loop import Loop
@@ -33,6 +33,7 @@ from minidl_core.training.capture.operations import Call, Operation, Value, repl
 from minidl_core.training.capture.passes import with_fewer_passes
 from minidl_core.training.capture.simplify import constants, with_factors_joined, with_results_in_place, without_dead
 from minidl_core.training.capture.torch_calls import elementwise_call, torch_calls
+from minidl_core.training.capture.worth import Gain, runs_until_worth
 
 
 class Program:
@@ -45,6 +46,7 @@ class Program:
         threads: with how many torch computes.
         numpy: whether NumPy may do what it does sooner, where the device is the CPU.
         compiled: whether machine code is made of all that it can be made of; else of long vectors alone.
+        beside: what else a step does, by which machine code may not be worth its memory.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Program:
         threads: int,
         numpy: bool = True,
         compiled: bool = False,
+        beside: Gain = Gain(),  # noqa: B008
     ) -> None:
         wanted = list(wanted)
         self.is_on_device = all(
@@ -65,6 +68,8 @@ class Program:
         """Whether it has nothing to do with memory elsewhere, which a CUDA graph would not read or write again."""
         self._in_numpy, self._threads = device.type == "cpu" and numpy, threads
         self._is_compiled = compiled
+        self.gain = Gain()
+        """By machine code, whether it is made or not."""
         self.runs_until_compiled: int | None = None
         """After how many runs machine code of all is worth what it takes to make; None where there is none to make."""
         operations = with_factors_joined(without_dead(with_results_in_place(operations), wanted))
@@ -73,7 +78,8 @@ class Program:
         always = with_bias_in_product(always, threads, self._in_numpy)
         if self._in_numpy:
             always = by_columns(always, wanted, threads)
-            if is_available():
+            self.gain = Gain.of(always, threads)
+            if is_available() and (self.gain + beside).is_worth_memory:
                 self.runs_until_compiled = None if compiled else runs_until_worth(always, threads)
                 always = with_loops(always, wanted, short=compiled)
                 always = with_chains(always, threads) if compiled else always

@@ -23,6 +23,7 @@ from minidl_core.training.capture.phase import Phase, log
 from minidl_core.training.capture.remembered import Attribute
 from minidl_core.training.capture.update import Update
 from minidl_core.training.capture.whole_step import WholeStep
+from minidl_core.training.capture.worth import Gain
 from minidl_core.training.gradients import Gradients
 
 
@@ -54,6 +55,7 @@ class CapturedStep:
             capture = False
         self.threads, self.capture = threads, capture
         self.update = Update(optimizer, self.parameters, gradients, threads, self.capture)
+        self.update.beside = None
         self.state: list[Attribute] = []
         """What layers and the loss carry over from step to step, whatever the size of the batch."""
         self._of_shape: dict[tuple[int, ...], _Gradients] = {}
@@ -198,6 +200,7 @@ class _Gradients(Phase):
         self.whole: WholeStep | None = None
         """This and what surrounds it, on a GPU."""
         super().__init__(self._compute, step.components, step.state, values.device, step.threads, step.capture)
+        self.beside = Gain.of_update(values.numel())
 
     def take(self, features: Any, target: Any, weight: Any, rows: Any) -> None:
         """Gather the batch's rows."""
@@ -205,6 +208,11 @@ class _Gradients(Phase):
         torch.index_select(target, 0, rows.view(-1), out=self.target.view(-1, *target.shape[1:]))
         if self.weight is not None:
             torch.index_select(weight, 0, rows.view(-1), out=self.weight.view(-1))
+
+    def _record(self) -> None:
+        super()._record()
+        if self._step.update.beside is None:
+            self._step.update.beside = Gain() if self.program is None else self.program.gain
 
     def _compute(self) -> None:
         model, loss = self._step.model, self._step.loss

@@ -68,6 +68,9 @@ class Update(Phase):
         self._changes_gradients = self.parameters.grads._version != version
 
     def _record(self) -> None:
+        if self.beside is None:  # not before the gradients are
+            self._plainly()
+            return
         steps = self.optimizer.steps
         undo = self._undo()
         try:

@@ -14,7 +14,7 @@ from minidl_core.losses import Loss
 from minidl_core.nn import Module
 from minidl_core.optim import Optimizer
 from minidl_core.spec import build_model
-from minidl_core.training.capture import CapturedStep, chains, program
+from minidl_core.training.capture import CapturedStep, program, worth
 
 Capture = Callable[..., CapturedStep]
 
@@ -28,7 +28,7 @@ def without_llvmlite(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def compiled_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Machine code is made after the first check of a replay."""
-    monkeypatch.setattr(chains, "MAKING", 0.0)
+    monkeypatch.setattr(worth, "MAKING", 0.0)
 
 
 @pytest.fixture

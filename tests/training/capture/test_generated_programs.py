@@ -17,7 +17,7 @@ from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Module, Sequential, saved
 from minidl_core.optim import SGD
 from minidl_core.training import fit
-from minidl_core.training.capture import chains, loops
+from minidl_core.training.capture import loops, worth
 
 FEATURES, ROWS, BATCH, EPOCHS = 4, 37, 17, 4  # the last batch of an epoch has three rows
 
@@ -160,7 +160,7 @@ def test_so_does_one_of_loops(
 def test_so_does_one_of_machine_code(
     monkeypatch: pytest.MonkeyPatch, forward: Program, backward: Program, rounds: int
 ) -> None:
-    monkeypatch.setattr(chains, "MAKING", 0.0)
+    monkeypatch.setattr(worth, "MAKING", 0.0)
     _assert_captured_is_plain(forward, backward, rounds)
 
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from long_vectors import Numbers, recorded, scaled_quotient
 from torch import Tensor
 
+from minidl_core.data.batches import Batches
 from minidl_core.data.rounds import Examples
 from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Module, Sequential
 from minidl_core.optim import SGD
+from minidl_core.spec import build_model
 from minidl_core.training import fit
 from minidl_core.training.capture import CapturedStep, chains, machine_code, program
 from minidl_core.training.capture.instructions import FUNCTIONS
@@ -25,6 +27,7 @@ from minidl_core.training.capture.operations import Memory, Value
 from minidl_core.training.capture.product_code import MOST_ON_STACK, Product
 from minidl_core.training.capture.program import Program
 from minidl_core.training.capture.record import Recorder
+from minidl_core.training.capture.worth import MOST_OPERATIONS
 
 REPORT = "linear(2,25)-relu-linear(25,25)-tanh-linear(25,25)-sigmoid-linear(25,2)"
 TYPES = st.sampled_from([torch.float32, torch.float64])
@@ -175,9 +178,41 @@ def test_nothing_is_made_before_it_is_worth_it(captured: Any) -> None:
     assert compiled.cache_info().misses == made
 
 
+@pytest.mark.parametrize(("batch", "threads", "is_made"), [(512, 1, False), (16, 1, True), (512, 8, True)])
+def test_none_is_made_where_large_products_are_nearly_all(
+    captured: Any, batch: int, threads: int, is_made: bool
+) -> None:
+    """They take as long with it, but for threads that have an update which takes as long as before beside them."""
+    made = compiled.cache_info().misses
+    step: CapturedStep = captured(
+        "linear(512,1024)-relu-linear(1024,4)", batch=batch, optimizer="adam", threads=threads
+    )
+    programs = [phase.program for phase in step.phases()]
+    assert [one and "loop" in {operation.name for operation in one.operations} for one in programs] == [is_made] * 2
+    assert [one and one.runs_until_compiled is not None for one in programs] == [is_made] * 2
+    assert (compiled.cache_info().misses > made) == is_made
+
+
+def test_an_update_is_recorded_once_the_products_beside_it_are_known() -> None:
+    model = build_model("linear(2,3)-relu-linear(3,2)").initialize([0])
+    step = CapturedStep(model, MSE(), SGD(0.01), threads=1)
+    batches = Batches(Examples(torch.randn(15, 2), torch.randn(15, 2)), 10, [0], model.parameters.rounds)
+    losses = torch.empty(len(batches), *model.parameters.rounds)
+    stages = []
+    for epoch in range(3):
+        for block in batches.blocks(epoch):
+            step.run(block, losses, lambda: False)
+        stages.append([phase.stage[0] for phase in step.phases()])
+    # Of two batches in an epoch the second is smaller, and has gradients of its own.
+    assert stages == [["record", "record", "record"], ["settled", "check", "check"], ["settled"] * 3]
+    gradients = step.phases()[1].program
+    assert gradients is not None
+    assert step.update.beside == gradients.gain
+
+
 def test_none_is_made_of_very_many_operations() -> None:
     x = torch.zeros(3)
-    for count, is_made in (chains.MOST_OPERATIONS, True), (chains.MOST_OPERATIONS + 1, False):
+    for count, is_made in (MOST_OPERATIONS, True), (MOST_OPERATIONS + 1, False):
         with Recorder(torch.device("cpu")) as recorder:
             for _ in range(count):
                 x.add_(1)
