@@ -172,12 +172,7 @@ class Phase:
             try:
                 operations = self._to_replay(recorder)
                 self.program = Program(
-                    operations,
-                    wanted,
-                    self.device,
-                    self.threads,
-                    compiled=self._is_compiled,
-                    beside=self.beside or Gain(),
+                    operations, wanted, self.device, self.threads, compiled=self._is_compiled, beside=self.beside
                 )
                 places = map(self.program.tensor, wanted)
                 self._results = [one._replace(tensor=tensor) for one, tensor in zip(results, places, strict=True)]

@@ -46,7 +46,7 @@ class Program:
         threads: with how many torch computes.
         numpy: whether NumPy may do what it does sooner, where the device is the CPU.
         compiled: whether machine code is made of all that it can be made of; else of long vectors alone.
-        beside: what else a step does, by which machine code may not be worth its memory.
+        beside: the gain of the rest of a step, by which machine code may be worth its memory or not.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Program:
         threads: int,
         numpy: bool = True,
         compiled: bool = False,
-        beside: Gain = Gain(),  # noqa: B008
+        beside: Gain | None = None,
     ) -> None:
         wanted = list(wanted)
         self.is_on_device = all(
@@ -79,7 +79,7 @@ class Program:
         if self._in_numpy:
             always = by_columns(always, wanted, threads)
             self.gain = Gain.of(always, threads)
-            if is_available() and (self.gain + beside).is_worth_memory:
+            if is_available() and (self.gain + (beside or Gain())).is_worth_memory:
                 self.runs_until_compiled = None if compiled else runs_until_worth(always, threads)
                 always = with_loops(always, wanted, short=compiled)
                 always = with_chains(always, threads) if compiled else always
