@@ -48,6 +48,22 @@ assert "torch" not in sys.modules
         subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
 
 
+def test_no_garbage_is_looked_for_among_modules() -> None:
+    program = """
+import gc, sys
+from minidl_core.cli.main import main
+looks = []
+gc.callbacks.append(lambda phase, _: looks.append(phase))
+sys.argv = ["minidl", "describe", "linear(2,3)"]
+try:
+    main()
+finally:
+    assert "torch" in sys.modules
+    assert not looks, len(looks)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_a_reader_that_goes_away_is_no_error_of_ours():
     writer = subprocess.Popen(_command("show", "linear"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert writer.stdout is not None
