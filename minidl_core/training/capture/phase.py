@@ -71,7 +71,7 @@ class Phase:
         self.program: Program | None = None
         self.obstacle: str | None = None
         self.beside: Gain | None = Gain()
-        """That of the rest of a step, which is weighed too; None where it is not known yet."""
+        """That of the rest of a step, which is weighed too; None where it is not known."""
         self.generators: list[torch.Generator] = []
         """Those that it draws from, beside the default ones."""
         self._results: list[Attribute] = []
@@ -116,10 +116,12 @@ class Phase:
 
     @property
     def stage(self) -> list[Any]:
-        """How far it has come: what the next run is, how many checks have failed, and what is in the way."""
+        """How far it has come: what the next run is, how many checks have failed, what is in the way; whether it has
+        machine code, after how many replays, and beside what."""
         nexts = {"first": self._first, "record": self._record, "check": self._check, "plain": self._plainly}
         name = next((name for name, method in nexts.items() if self.run == method), "settled")
-        return [name, self._tries, self.obstacle, self._is_compiled, self._replays]
+        beside = self.beside and [self.beside.saved, self.beside.products]
+        return [name, self._tries, self.obstacle, self._is_compiled, self._replays, beside]
 
     def reach(self, stage: Sequence[Any], prepare: Callable[[], object] = lambda: None) -> None:
         """Come as far as another one did, in as many runs as it takes, each after `prepare()`.
@@ -131,7 +133,8 @@ class Phase:
             prepare()
             self.run()
 
-        name, tries, obstacle, self._is_compiled, self._replays = stage
+        name, tries, obstacle, self._is_compiled, self._replays, beside = stage
+        self.beside = beside and Gain(*beside)
         if name == "first":
             return
         rehearse()

@@ -15,6 +15,7 @@ from minidl_core.training.capture.operations import Operation
 from minidl_core.training.capture.phase import Phase
 from minidl_core.training.capture.random_state import random_state, set_random_state
 from minidl_core.training.capture.record import Recorder
+from minidl_core.training.capture.worth import Gain
 from minidl_core.training.gradients import Gradients
 
 
@@ -68,9 +69,7 @@ class Update(Phase):
         self._changes_gradients = self.parameters.grads._version != version
 
     def _record(self) -> None:
-        if self.beside is None:  # not before the gradients are
-            self._plainly()
-            return
+        self.beside = self.beside or Gain()  # from now on, so that one that goes on is recorded as this one is
         steps = self.optimizer.steps
         undo = self._undo()
         try:

@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from long_vectors import Numbers, recorded, scaled_quotient
 from torch import Tensor
 
-from minidl_core.data.batches import Batches
 from minidl_core.data.rounds import Examples
 from minidl_core.losses import MSE
 from minidl_core.nn import Linear, Module, Sequential
 from minidl_core.optim import SGD
-from minidl_core.spec import build_model
 from minidl_core.training import fit
 from minidl_core.training.capture import CapturedStep, chains, machine_code, program
 from minidl_core.training.capture.instructions import FUNCTIONS
@@ -193,21 +191,15 @@ def test_none_is_made_where_large_products_are_nearly_all(
     assert (compiled.cache_info().misses > made) == is_made
 
 
-def test_an_update_is_recorded_once_the_products_beside_it_are_known() -> None:
-    model = build_model("linear(2,3)-relu-linear(3,2)").initialize([0])
-    step = CapturedStep(model, MSE(), SGD(0.01), threads=1)
-    batches = Batches(Examples(torch.randn(15, 2), torch.randn(15, 2)), 10, [0], model.parameters.rounds)
-    losses = torch.empty(len(batches), *model.parameters.rounds)
-    stages = []
-    for epoch in range(3):
-        for block in batches.blocks(epoch):
-            step.run(block, losses, lambda: False)
-        stages.append([phase.stage[0] for phase in step.phases()])
-    # Of two batches in an epoch the second is smaller, and has gradients of its own.
-    assert stages == [["record", "record", "record"], ["settled", "check", "check"], ["settled"] * 3]
+def test_an_update_is_weighed_with_the_products_beside_it(captured: Any) -> None:
+    step: CapturedStep = captured("linear(200,300)-relu-linear(300,2)", batch=10)
     gradients = step.phases()[1].program
     assert gradients is not None
+    assert gradients.gain.products > 0
     assert step.update.beside == gradients.gain
+    resumed = CapturedStep(step.model, step.loss, step.update.optimizer, threads=1)
+    resumed.update.reach(step.update.stage)
+    assert resumed.update.beside == gradients.gain
 
 
 def test_none_is_made_of_very_many_operations() -> None:
