@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from long_vectors import Numbers, recorded, scaled_quotient
+from needs import needs
 from torch import Tensor
 
 from minidl_core.data.rounds import Examples
@@ -176,6 +177,7 @@ def test_nothing_is_made_before_it_is_worth_it(captured: Any) -> None:
     assert compiled.cache_info().misses == made
 
 
+@needs("adam")
 @pytest.mark.parametrize(("batch", "threads", "is_made"), [(512, 1, False), (16, 1, True), (512, 8, True)])
 def test_none_is_made_where_large_products_are_nearly_all(
     captured: Any, batch: int, threads: int, is_made: bool
