@@ -88,7 +88,7 @@ def measure(request: argparse.Namespace) -> Results:
         workloads = [MEDIUM] if request.quick else [MEDIUM, LARGE]
         results.memory = memory.measure(workloads, contestants, 1 if request.quick else 3, log)
     if "first-step" in parts:
-        results.first_step = first_step.measure(2 if request.quick else 9, log)
+        results.first_step = first_step.measure(2 if request.quick else 25, log)
     return results
 
 

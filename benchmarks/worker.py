@@ -17,8 +17,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-# Some machines set them for other kinds of processors, where they make NumPy slow.
-MISLEADING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# The first two are set on some machines for other kinds of processors, where they make NumPy slow. With the third, a
+# checkout is compiled anew by each process, where all that pip installs, PyTorch and minidl alike, has its bytecode.
+MISLEADING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 
 
 class WorkerError(Exception):
