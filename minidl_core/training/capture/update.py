@@ -93,9 +93,8 @@ class Update(Phase):
         attributes = [vars(one) for one in optimizers_within(self.optimizer)]
         places = [(place, dict(place)) for place in (*attributes, self.optimizer.state)]
         tensors = [self.parameters.values, *self.optimizer.state.values()]
-        tensors += (
-            [self.parameters.grads] if self._changes_gradients else []
-        )  # few optimizers do; a large model is dear
+        if self._changes_gradients:  # few optimizers do, and a copy of a large model's is dear
+            tensors.append(self.parameters.grads)
         before, draws = list(map(self._copy_of, tensors)), random_state(self.device, [])
 
         def undo() -> None:
