@@ -19,25 +19,22 @@ def training_of(folder: Path | str) -> tuple[Training, Record]:
     place = RunFolder(Path(folder))
     record = read_record(place.path)
     experiment = as_it_was(record)
-    trained, data = load_model(place.model), experiment.data
+    trained = load_model(place.model)
     losses = read_history(place.history, trained.rounds)
-    parts = {
-        name: None if part is None else trained.evaluate(part, experiment.metrics)
-        for name, part in {"train": data.train, "validation": data.validation, "test": data.test}.items()
-    }
+    figures = experiment.figures(trained)
     best = record.best_epochs
     training = Training(
         trained,
-        data,
+        experiment.data,
         experiment.optimizer,
         experiment.schedule,
         experiment.request.batch_size,
         losses["loss"],
         losses.get("validation_loss"),
         record.seconds,
-        train=parts["train"] or {},
-        validation=parts["validation"],
-        test=parts["test"],
+        train=figures["train"] or {},
+        validation=figures["validation"],
+        test=figures["test"],
         interrupted=record.state in ("interrupted", "running"),
         best_epochs=None if best is None else tuple(best),
     )

@@ -30,7 +30,7 @@ from minidl_core.training.request import DTYPES, Request
 from minidl_core.training.round_data import SplitRequest, round_data, split_key
 from minidl_core.training.run import Run, RunHooks
 from minidl_core.training.statistics import Figure
-from minidl_core.training.threads import threads_for_step
+from minidl_core.training.threads import threads_for_step, use_threads
 from minidl_core.training.trained_model import TrainedModel
 from minidl_core.training.untrained import for_training, untrained
 from minidl_core.training.validation import Validation
@@ -201,6 +201,14 @@ class Experiment:
             else how.validation_fraction,
         }
 
+    def figures(self, trained: TrainedModel) -> dict[str, dict[str, Figure] | None]:
+        """Those of a model that was trained so, on each part of the data; None for a part that is not there."""
+        parts = {"train": self.data.train, "validation": self.data.validation, "test": self.data.test}
+        with use_threads(self.threads):
+            return {
+                name: None if part is None else trained.evaluate(part, self.metrics) for name, part in parts.items()
+            }
+
     @property
     def _key(self) -> tuple[By, str | None]:
         request = self.request
@@ -249,19 +257,19 @@ class Experiment:
         )
 
     def _ended(self, history: Tensor, seconds: float) -> Training:
-        trained, data, stopping = self.trained, self.data, self._early_stopping
+        stopping, figures = self._early_stopping, self.figures(self.trained)
         return Training(
-            trained,
-            data,
+            self.trained,
+            self.data,
             self.optimizer,
             self.schedule,
             self.request.batch_size,
             history.cpu(),
             self.validation_history,
             seconds,
-            train=trained.evaluate(data.train, self.metrics),
-            validation=trained.evaluate(data.validation, self.metrics) if data.validation else None,
-            test=trained.evaluate(data.test, self.metrics) if data.test else None,
+            train=figures["train"] or {},
+            validation=figures["validation"],
+            test=figures["test"],
             interrupted=len(history) < self.request.epochs and not (stopping is not None and stopping.has_ended),
             best_epochs=None if stopping is None else tuple(stopping.epochs.reshape(-1).tolist()),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from minidl_core.nn.member_by_member import for_rounds
 from minidl_core.training.chosen_metrics import chosen_metrics
 from minidl_core.training.figures import Figures
 from minidl_core.training.statistics import Figure
+from minidl_core.training.threads import threads_for_step, use_threads
 
 ROWS_AT_ONCE = 1000
 """Of all rounds, so few that what is computed on the way stays in a cache, and with one thread where it is little."""
@@ -93,10 +95,11 @@ class TrainedModel:
         """
         examples = self._examples(data)
         figures = self.figures(chosen_metrics(metrics, self.loss, self.classes))
-        for piece in examples.pieces():
-            prepared = self.prepared(piece)
-            self.add_to(figures, self.outputs(prepared.features), prepared, piece)
-        return figures.statistics()
+        with self._threads():
+            for piece in examples.pieces():
+                prepared = self.prepared(piece)
+                self.add_to(figures, self.outputs(prepared.features), prepared, piece)
+            return figures.statistics()
 
     def _examples(self, data: Any) -> Examples | MappedExamples:
         """The rows of whatever has the columns of the model, with the target."""
@@ -149,9 +152,16 @@ class TrainedModel:
     def outputs(self, inputs: Tensor) -> Tensor:
         """The model's outputs, `[*rounds, N, F]`, of so many rows at a time that what layers keep stays small."""
         model = for_rounds(self.model).eval()
-        return torch.cat(
-            [model.forward(part) for part in torch.split(inputs, max(1, ROWS_AT_ONCE // len(self.seeds)), -2)], -2
-        )
+        with self._threads():
+            return torch.cat([model.forward(part) for part in torch.split(inputs, self._rows_at_once, -2)], -2)
+
+    @property
+    def _rows_at_once(self) -> int:
+        return max(1, ROWS_AT_ONCE // len(self.seeds))
+
+    def _threads(self) -> AbstractContextManager[None]:
+        """As many as so many rows are worth; where they are few, each would wait for what else runs on its core."""
+        return use_threads(threads_for_step(self.model.parameters, self._rows_at_once))
 
     def _for_each_round(self, target: Tensor) -> Tensor:
         """A target, values `[*, N, F]` or labels `[*, N]`, with the model's round axes, where the model is."""
