@@ -130,7 +130,7 @@ def fit(
             stopped = _take_steps(step, batches, course, stop_after_step)
             losses = course.losses[: course.done]
             stopped_rounds.set_back(losses)
-            if error := _diverged(losses, parameters.values, epoch, len(batches), seeds, early_stopping):
+            if error := _diverged(losses, parameters.values, epoch, batches, early_stopping):
                 step.give_back()
                 course.set_back()
                 raise _with_the_rest(error, course, early_stopping)
@@ -162,6 +162,13 @@ def _with_the_rest(error: DivergedError, course: Course, early_stopping: EarlySt
     if early_stopping is not None:
         early_stopping.restore()
     return error
+
+
+def _advice(examples: Examples | MappedExamples) -> str:
+    """What to do where a loss becomes NaN or infinite."""
+    if isinstance(examples, Examples) and not (examples.features.isfinite().all() and examples.target.isfinite().all()):
+        return "Some of the features or targets are NaN or infinite: correct or remove those rows"
+    return "Try a smaller learning rate first"
 
 
 def _take_steps(step: CapturedStep, batches: Batches, course: Course, stop: Callable[[], bool]) -> bool:
@@ -206,7 +213,7 @@ def _encoded(examples: Examples, model: Module, loss: Loss) -> Examples:
 
 
 def _diverged(
-    losses: Tensor, values: Tensor, epoch: int, steps: int, seeds: Sequence[int], early_stopping: EarlyStopping | None
+    losses: Tensor, values: Tensor, epoch: int, batches: Batches, early_stopping: EarlyStopping | None
 ) -> DivergedError | None:
     """Where a loss of an epoch's steps, `[steps, *rounds]`, or a weight after them is not finite; None if all are."""
     # A sum is finite only where all numbers are, and takes a fraction of the time of looking at each.
@@ -223,12 +230,14 @@ def _diverged(
     else:
         step, what = len(losses), "the weights became NaN or infinite"
     rounds = (bad_rounds.reshape(-1).nonzero().flatten() + 1).tolist()
-    those = ", ".join(str(seeds[r - 1]) for r in rounds)
-    among = f" in round {', '.join(map(str, rounds))} of {len(seeds)} (seed {those})" if bad_rounds.dim() else ""
+    among, s = "", "s" if len(rounds) > 1 else ""
+    if bad_rounds.dim():
+        numbers, seeds = (", ".join(map(str, some)) for some in (rounds, [batches.seeds[r - 1] for r in rounds]))
+        among = f" in round{s} {numbers} of {len(batches.seeds)} (seed{s} {seeds})"
     kept = "the weights of each round's best epoch" if early_stopping else f"its weights from the end of epoch {epoch}"
     return DivergedError(
-        f"{what} in epoch {epoch + 1}, step {step} of {steps}{among}; the model keeps {kept}. "
-        "Try a smaller learning rate first",
+        f"{what} in epoch {epoch + 1}, step {step} of {len(batches)}{among}; the model keeps {kept}. "
+        f"{_advice(batches.examples)}",
         epoch=epoch + 1,
         step=step,
         rounds=rounds,

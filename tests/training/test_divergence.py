@@ -68,7 +68,7 @@ def test_the_rounds_that_diverged_are_named_and_the_others_are_set_back_with_the
     error = diverged(model, x)
     assert error.rounds == [1, 3]
     assert (error.epoch, error.step) == (3, 5)
-    assert "in round 1, 3 of 3 (seed " in str(error)
+    assert "in rounds 1, 3 of 3 (seeds " in str(error)
     expected = torch.tensor([[1e120], [0.99**12], [1e120]], dtype=torch.float64)
     torch.testing.assert_close(model.parameters.values, expected, rtol=1e-9, atol=0)
 
@@ -90,6 +90,7 @@ def test_nan_in_the_data_is_found_at_the_step_that_meets_it(batch_size: int) -> 
     assert (error.epoch, error.step) == (1, order.tolist().index(4) // batch_size + 1)
     assert error.rounds == [2]
     assert str(error).startswith("the loss became NaN in epoch 1, ")
+    assert str(error).endswith("Some of the features or targets are NaN or infinite: correct or remove those rows")
 
 
 @pytest.mark.parametrize("rounds", [1, 3])

@@ -25,6 +25,10 @@ TRIES = 10
 kink, such as that of a ReLU, it can fall on either side."""
 A_LITTLE = 1e-2
 """Of the change that a plain run makes."""
+UNLIKE = (
+    "a replay is not the same as a plain run, as where a layer, the loss or the optimizer reads or changes what is no "
+    "attribute of its own: a global, a closure"
+)
 MANY_NUMBERS, AT_ONCE = 2**20, 64
 """A tensor of so many numbers is compared by the sums of so many neighbours, to keep no copy of it."""
 
@@ -227,7 +231,7 @@ class Phase:
         self._tries += 1
         tolerance = max(torch.finfo(one.dtype).eps for one in memory if one.is_floating_point()) ** 0.5
         if self._tries == TRIES or difference * tolerance > A_LITTLE:
-            self._go_on_plainly(failure or "a replay is not the same as a plain run")
+            self._go_on_plainly(failure or UNLIKE)
 
     def _copy_of(self, tensor: Tensor) -> Tensor:
         place = tensor.data_ptr(), tensor.shape
