@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
+from numbers import Integral
 
 import torch
 
@@ -14,7 +15,8 @@ MAX_ROUNDS = 10_000
 
 def round_seeds(seed: int, rounds: int) -> list[int]:
     """The seed of each round: round r is the run of its own with seed `seed + r`."""
-    require("rounds", rounds, 1 <= rounds <= MAX_ROUNDS, f"from 1 to {MAX_ROUNDS}")
+    is_fit = isinstance(rounds, Integral) and 1 <= rounds <= MAX_ROUNDS
+    require("rounds", rounds, is_fit, f"a whole number from 1 to {MAX_ROUNDS}")
     return [seed + r for r in range(rounds)]
 
 

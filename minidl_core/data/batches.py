@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor
 
 from minidl_core.data.examples import Examples
 from minidl_core.data.mapped_examples import MappedExamples
-from minidl_core.errors import ShapeError, require
+from minidl_core.errors import RequestError, ShapeError, require
 from minidl_core.seeding import generator
 
 
@@ -50,7 +52,10 @@ class Batches:
     def __init__(
         self, examples: Examples | MappedExamples, batch_size: int, seeds: Sequence[int], rounds: tuple[int, ...]
     ) -> None:
-        require("batch_size", batch_size, batch_size >= 1, "at least 1")
+        is_fit = isinstance(batch_size, Integral) and batch_size >= 1
+        require("batch_size", batch_size, is_fit, "a whole number, at least 1")
+        if len(seeds) != math.prod(rounds):
+            raise RequestError(f"seeds must be one for each round, {math.prod(rounds)}, got {len(seeds)}")
         if isinstance(examples, Examples):
             _require_rows(examples)
         self.has_own_rows = not isinstance(examples, Examples) or examples.features.dim() > 2

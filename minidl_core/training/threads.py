@@ -42,7 +42,7 @@ def _products_of_numpy() -> ThreadpoolController:
 def use_threads(threads: int) -> Iterator[None]:
     """Compute with so many threads, and afterwards with as many as before."""
     is_whole = isinstance(threads, int) and not isinstance(threads, bool)
-    require("threads", threads, is_whole and 1 <= threads <= MAX_THREADS, f"from 1 to {MAX_THREADS}")
+    require("threads", threads, is_whole and 1 <= threads <= MAX_THREADS, f"a whole number from 1 to {MAX_THREADS}")
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

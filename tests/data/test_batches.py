@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -104,10 +106,16 @@ def test_as_many_targets_as_rows_are_needed(features: tuple[int, ...], target: t
     assert str(list(target)) in str(refused.value)
 
 
-@pytest.mark.parametrize("batch_size", [0, -1])
-def test_a_batch_without_rows_is_refused(batch_size: int) -> None:
-    with pytest.raises(RequestError, match=f"batch_size must be at least 1, got {batch_size}"):
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5])
+def test_a_batch_without_rows_is_refused(batch_size: Any) -> None:
+    with pytest.raises(RequestError, match=f"batch_size must be a whole number, at least 1, got {batch_size}"):
         Batches(numbered(10), batch_size, [0], ())
+
+
+@pytest.mark.parametrize(("seeds", "rounds", "wanted"), [([0, 1], (3,), 3), ([0, 1], (), 1), ([], (1,), 1)])
+def test_each_round_needs_a_seed(seeds: list[int], rounds: tuple[int, ...], wanted: int) -> None:
+    with pytest.raises(RequestError, match=f"seeds must be one for each round, {wanted}, got {len(seeds)}"):
+        Batches(numbered(10), 4, seeds, rounds)
 
 
 @pytest.mark.parametrize("rounds", [None, 3])

@@ -227,5 +227,5 @@ def test_a_fraction_that_leaves_a_part_empty_is_refused(table_of: Any) -> None:
 
 
 def test_a_batch_without_rows_is_refused(table_of: Any) -> None:
-    with pytest.raises(RequestError, match="batch_size must be at least 1, got 0"):
+    with pytest.raises(RequestError, match="batch_size must be a whole number, at least 1, got 0"):
         Batches(examples_of(table_of(3)), 0, [0], ())

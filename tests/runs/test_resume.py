@@ -117,7 +117,7 @@ def test_a_folder_without_a_run() -> None:
         ({"request__threads": "many"}, ModelFileError, "is of another request than run.json beside it"),
         ({"request__batch_size": 10**19}, ModelFileError, "is of another request than run.json beside it"),
         ({"request__data": "x" * 5000 + ".csv"}, DataError, "there is no file 'xxx"),
-        ({"request__rounds": 10**9}, RequestError, "rounds must be from 1 to 10000"),
+        ({"request__rounds": 10**9}, RequestError, "rounds must be a whole number from 1 to 10000"),
         ({"request": []}, ModelFileError, "its request must be dict, got []"),
         ({"seeds": [0.5]}, ModelFileError, "its seeds must each be int, got [0.5]"),
         ({"warnings": [1]}, ModelFileError, "its warnings must each be str, got [1]"),

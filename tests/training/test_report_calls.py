@@ -124,8 +124,8 @@ def test_no_epochs_are_no_losses() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"mini_batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"mini_batch_size": -3}, "batch_size must be at least 1, got -3"),
+        ({"mini_batch_size": 0}, "batch_size must be a whole number, at least 1, got 0"),
+        ({"mini_batch_size": -3}, "batch_size must be a whole number, at least 1, got -3"),
         ({"nb_epoch": -1}, "epochs must be 0 or greater, got -1"),
         ({"lr": 0.0}, "lr must be greater than 0"),
         ({"loss": "mes"}, "did you mean 'mse'"),
