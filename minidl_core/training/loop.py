@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -106,8 +107,10 @@ def fit(
         use_threads(threads_for_step(parameters, min(batch_size, batches.rows)) if threads is None else threads),
         random_numbers.seeded(seeds[0]),
         rate,
+        closing(
+            CapturedStep(in_rounds, loss, optimizer, gradients, threads=torch.get_num_threads(), capture=capture)
+        ) as step,
     ):
-        step = CapturedStep(in_rounds, loss, optimizer, gradients, threads=torch.get_num_threads(), capture=capture)
         stopped_rounds = StoppedRounds(in_rounds, optimizer)
         checkpoints = Checkpoints(
             keeper,
@@ -129,9 +132,9 @@ def fit(
             course.epoch_begins()
             stopped = _take_steps(step, batches, course, stop_after_step)
             losses = course.losses[: course.done]
+            step.give_back()
             stopped_rounds.set_back(losses)
             if error := _diverged(losses, parameters.values, epoch, batches, early_stopping):
-                step.give_back()
                 course.set_back()
                 raise _with_the_rest(error, course, early_stopping)
             if course.done < len(batches):
@@ -140,7 +143,6 @@ def fit(
             if diagnosis is not None:
                 diagnosis.epoch_ended(epoch + 1)
             if after_epoch.is_anything:
-                step.give_back()
                 after_epoch(epoch + 1, mean_losses, stopped_rounds)
                 _take_over(model, in_rounds)
                 step.refresh()
@@ -166,8 +168,9 @@ def _with_the_rest(error: DivergedError, course: Course, early_stopping: EarlySt
 
 def _advice(examples: Examples | MappedExamples) -> str:
     """What to do where a loss becomes NaN or infinite."""
-    if isinstance(examples, Examples) and not (examples.features.isfinite().all() and examples.target.isfinite().all()):
-        return "Some of the features or targets are NaN or infinite: correct or remove those rows"
+    parts = [examples.features, examples.target, examples.weight] if isinstance(examples, Examples) else []
+    if not all(part is None or part.isfinite().all() for part in parts):
+        return "Some of the features, targets or weights are NaN or infinite: correct or remove those rows"
     return "Try a smaller learning rate first"
 
 

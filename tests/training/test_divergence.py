@@ -90,7 +90,9 @@ def test_nan_in_the_data_is_found_at_the_step_that_meets_it(batch_size: int) -> 
     assert (error.epoch, error.step) == (1, order.tolist().index(4) // batch_size + 1)
     assert error.rounds == [2]
     assert str(error).startswith("the loss became NaN in epoch 1, ")
-    assert str(error).endswith("Some of the features or targets are NaN or infinite: correct or remove those rows")
+    assert str(error).endswith(
+        "Some of the features, targets or weights are NaN or infinite: correct or remove those rows"
+    )
 
 
 @pytest.mark.parametrize("rounds", [1, 3])

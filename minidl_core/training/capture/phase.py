@@ -12,6 +12,7 @@ from torch import Tensor
 
 from minidl_core.nn.saved import forget_saved
 from minidl_core.spec.component import Component
+from minidl_core.training.capture.agreement import among_others, disagreement, sums
 from minidl_core.training.capture.graph import graph_of
 from minidl_core.training.capture.operations import Operation
 from minidl_core.training.capture.program import Program
@@ -29,8 +30,6 @@ UNLIKE = (
     "a replay is not the same as a plain run, as where a layer, the loss or the optimizer reads or changes what is no "
     "attribute of its own: a global, a closure"
 )
-MANY_NUMBERS, AT_ONCE = 2**20, 64
-"""A tensor of so many numbers is compared by the sums of so many neighbours, to keep no copy of it."""
 
 log = logging.getLogger("minidl")
 
@@ -57,9 +56,6 @@ class Phase:
         capture: False to run plainly from the beginning.
     """
 
-    own_numbers: tuple[str, ...] = ()
-    """Attributes of the components that may be others in each run, and are read anew."""
-
     def __init__(
         self,
         work: Callable[[], object],
@@ -78,6 +74,8 @@ class Phase:
         """That of the rest of a step, which is weighed too; None where it is not known."""
         self.generators: list[torch.Generator] = []
         """Those that it draws from, beside the default ones."""
+        self.read_anew: set[tuple[int, str]] = set()
+        """The places and names of attributes that may be others in each run."""
         self._results: list[Attribute] = []
         """What a replay makes of what a plain run would assign; the tensors are the replay's."""
         self._is_replayed = False
@@ -121,11 +119,11 @@ class Phase:
     @property
     def stage(self) -> list[Any]:
         """How far it has come: what the next run is, how many checks have failed, what is in the way; whether it has
-        machine code, after how many replays, and beside what."""
+        machine code, after how many replays, beside what, and whether it may have any."""
         nexts = {"first": self._first, "record": self._record, "check": self._check, "plain": self._plainly}
         name = next((name for name, method in nexts.items() if self.run == method), "settled")
         beside = self.beside and [self.beside.saved, self.beside.products]
-        return [name, self._tries, self.obstacle, self._is_compiled, self._replays, beside]
+        return [name, self._tries, self.obstacle, self._is_compiled, self._replays, beside, self._may_be_compiled]
 
     def reach(self, stage: Sequence[Any], prepare: Callable[[], object] = lambda: None) -> None:
         """Come as far as another one did, in as many runs as it takes, each after `prepare()`.
@@ -137,7 +135,7 @@ class Phase:
             prepare()
             self.run()
 
-        name, tries, obstacle, self._is_compiled, self._replays, beside = stage
+        name, tries, obstacle, self._is_compiled, self._replays, beside, self._may_be_compiled = stage
         self.beside = beside and Gain(*beside)
         if name == "first":
             return
@@ -204,20 +202,20 @@ class Phase:
         """A replay and then a plain run from the same state, whose results stay: they are right in any case."""
         assert self.program is not None
         memory = self.program.written
-        sums_before, draws = [_sums(tensor) for tensor in memory], random_state(self.device, self.generators)
+        sums_before, draws = [sums(tensor) for tensor in memory], random_state(self.device, self.generators)
         before = list(map(self._copy_of, memory))
         failure: str | None = None
         try:
             self.program.run()
         except Exception as error:
             failure = f"a replay fails ({type(error).__name__}: {error})"
-        replayed, draws_after = [_sums(tensor) for tensor in memory], random_state(self.device, self.generators)
+        replayed, draws_after = [sums(tensor) for tensor in memory], random_state(self.device, self.generators)
         for tensor, old in zip(memory, before, strict=True):
             tensor.copy_(old)
         set_random_state(self.device, self.generators, draws)
         self._plainly()
-        plain = [_sums(tensor) for tensor in memory]
-        sizes = _among_others(memory, list(map(self._size, plain, sums_before)))
+        plain = [sums(tensor) for tensor in memory]
+        sizes = among_others(memory, list(map(self._size, plain, sums_before)))
         difference = max(map(disagreement, replayed, plain, sizes), default=0.0)
         if failure or not same(draws_after, random_state(self.device, self.generators)):
             difference = math.inf
@@ -231,7 +229,10 @@ class Phase:
         self._tries += 1
         tolerance = max(torch.finfo(one.dtype).eps for one in memory if one.is_floating_point()) ** 0.5
         if self._tries == TRIES or difference * tolerance > A_LITTLE:
-            self._go_on_plainly(failure or UNLIKE)
+            if self._is_compiled:  # the calls gave the same
+                self._go_on_without_machine_code(failure or "it gives other numbers than they do")
+            else:
+                self._go_on_plainly(failure or UNLIKE)
 
     def _copy_of(self, tensor: Tensor) -> Tensor:
         place = tensor.data_ptr(), tensor.shape
@@ -282,7 +283,7 @@ class Phase:
 
     def _present_settings(self) -> Settings:
         results = {(id(one.place), one.name) for one in self._results}
-        return Settings(self.components(), results, self.own_numbers)
+        return Settings(self.components(), results | self.read_anew)
 
     def _go_on_without_machine_code(self, reason: str) -> None:
         """Record once more, and replay calls as before."""
@@ -293,46 +294,3 @@ class Phase:
     def _go_on_plainly(self, obstacle: str) -> None:
         self.obstacle, self.program, self.run, self._results = obstacle, None, self._plainly, []
         self._copies.clear()
-
-
-def _sums(tensor: Tensor) -> Tensor:
-    """A copy of a tensor, or of a large one the sums of neighbours: where one number differs, so does a sum."""
-    if tensor.numel() < MANY_NUMBERS:
-        return tensor.clone()
-    numbers = tensor.reshape(-1)
-    rest = len(numbers) % AT_ONCE
-    return torch.cat([numbers[: len(numbers) - rest].view(-1, AT_ONCE).sum(-1), numbers[len(numbers) - rest :]])
-
-
-def _among_others(memory: Sequence[Tensor], sizes: Sequence[Tensor]) -> list[Tensor]:
-    """What rounding is measured by, of tensors that lie in one memory, as gradients do: by the others a little too.
-
-    A gradient may be 0 but for what rounding leaves of larger numbers: that of a bias before a layer that takes the
-    mean off.
-    """
-    squares: dict[int, Tensor] = {}
-    for tensor, size in zip(memory, sizes, strict=True):
-        if tensor.is_floating_point():
-            place = tensor.untyped_storage().data_ptr()
-            squares[place] = squares.get(place, torch.zeros_like(size)) + size.square()
-    return [
-        torch.maximum(size, squares[tensor.untyped_storage().data_ptr()].sqrt() * torch.finfo(tensor.dtype).eps ** 0.25)
-        if tensor.is_floating_point()
-        else size
-        for tensor, size in zip(memory, sizes, strict=True)
-    ]
-
-
-def disagreement(replayed: Tensor, plain: Tensor, size: Tensor) -> float:
-    """How far a replay is from a plain run: 1 is what rounding can make where numbers are of this size."""
-    if not plain.is_floating_point():
-        return 0.0 if torch.equal(replayed, plain) else math.inf
-    difference, whole = (replayed - plain).norm(), plain.norm()
-    if not math.isfinite(difference + whole):
-        alike = (replayed == plain) | (replayed.isnan() & plain.isnan())
-        difference = (replayed - plain).masked_fill(alike, 0).norm()
-        if not math.isfinite(difference):  # where one alone is no number
-            return math.inf
-        size = whole = plain[plain.isfinite()].norm()
-    eps = torch.finfo(plain.dtype).eps
-    return float(difference / (eps**0.5 * size + 4 * eps * whole)) if difference > 0 else 0.0

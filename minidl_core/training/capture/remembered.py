@@ -52,7 +52,7 @@ class Remembered:
 
     def obstacle(self) -> str | None:
         """What has changed in Python since, and no tensor of its own; None for nothing."""
-        if self._random != _python_draws():
+        if not is_same(self._random, _python_draws()):
             return "numbers are drawn that are not torch's (of Python's random, or of NumPy)"
         now = _contents_of([component for component, place, *_ in self._before if place is vars(component)])
         for (component, place, before, contents), (*_, present) in zip(self._before, now, strict=True):
@@ -86,14 +86,12 @@ class Remembered:
 class Settings:
     """The attributes of components, to notice when someone sets one between steps."""
 
-    def __init__(
-        self, components: Iterable[Component], without: Collection[tuple[int, str]], own: Collection[str]
-    ) -> None:
+    def __init__(self, components: Iterable[Component], without: Collection[tuple[int, str]]) -> None:
         self._found = [
             (name, one)
             for component, place, contents in _contents_of(components)
             for name, one in contents.items()
-            if name not in saved_names(type(component)) and name not in own and (id(place), name) not in without
+            if name not in saved_names(type(component)) and (id(place), name) not in without
         ]
 
     def differ_from(self, other: Settings) -> bool:
@@ -153,5 +151,4 @@ def is_same(one: Any, other: Any) -> bool:
 
 def _python_draws() -> tuple[Any, ...]:
     """The states of the generators of random numbers that are not torch's."""
-    state: Any = np.random.get_state(legacy=False)
-    return random.getstate(), state["state"]["key"].tobytes(), state["state"]["pos"]
+    return random.getstate(), contents_of_value(np.random.get_state(legacy=False))

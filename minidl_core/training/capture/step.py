@@ -61,6 +61,7 @@ class CapturedStep:
         self._of_shape: dict[tuple[int, ...], _Gradients] = {}
         self._last: _Gradients | None = None
         """That of the last step, which decides what attributes are after it."""
+        self._is_given_back = True
         self._said: set[str] = set()
         self._on_gpu = self.parameters.values.is_cuda
 
@@ -77,7 +78,7 @@ class CapturedStep:
         in_numpy = self._is_in_numpy(block)
         features, target, weight = self._rows_of(block)
         means = array_of(losses) if in_numpy else losses
-        done = 0
+        done, self._is_given_back = 0, False
         try:
             with np.errstate(all="ignore"):
                 for batches in block.batches:
@@ -135,10 +136,20 @@ class CapturedStep:
         )
 
     def give_back(self) -> None:
-        """Let components have what replays made in their place."""
+        """Let components have what replays made in their place; once, for others may set it anew afterwards."""
+        if self._is_given_back:
+            return
+        self._is_given_back = True
         self.update.give_back()
         if self._last is not None:
             self._last.give_back()
+
+    def close(self) -> None:
+        """Let go of all memory, which else would stay until Python looks for garbage; no step is taken any more."""
+        for phase in self.phases():
+            vars(phase).clear()  # its methods are among its attributes, and hold it
+        self._of_shape.clear()
+        self._last = None
 
     def refresh(self) -> None:
         """Take note of what others have done to components since the last step."""

@@ -32,8 +32,6 @@ class Update(Phase):
     Its learning rate and its number of steps are read in each replay, and not frozen.
     """
 
-    own_numbers = ("lr", "steps")
-
     def __init__(
         self,
         optimizer: Optimizer,
@@ -79,7 +77,7 @@ class Update(Phase):
             undo()
             self._go_on_plainly(f"{self.optimizer} needs numbers for lr and steps ({type(error).__name__}: {error})")
             self._plainly()
-        self.state[:] = [attribute for attribute in self.state if attribute.name not in self.own_numbers]
+        self.state[:] = [one for one in self.state if (id(one.place), one.name) not in self.read_anew]
         self._steps_of_one = self.optimizer.steps - steps
 
     def _check(self) -> None:
@@ -118,6 +116,10 @@ class Update(Phase):
             if is_number:
                 self._lr.fill_(self._known_lr)
                 self.optimizer.lr = self._lr.as_subclass(_Number)
+            places = [vars(one) for one in optimizers_within(self.optimizer)]
+            self.read_anew = {
+                (id(place), name) for place in places for name, one in place.items() if isinstance(one, _Number)
+            }
             yield
             steps = int(self.optimizer.steps)
         finally:

@@ -17,13 +17,13 @@ NEAR = 2**16
 """Numbers that a core's own cache holds; with more, memory sets the pace."""
 MULTIPLICATION = 2e-11
 """Seconds of one in a large product of matrices, on one thread, about."""
-FEWEST_SAVED = 1 / 6
+FEWEST_SAVED = 1 / 8
 """Of a step, for which machine code is worth the memory that LLVM takes, some 70 MiB."""
 OPERATIONS_OF_UPDATE = 9
 """On all parameters, about as many as Adam has; those of an update are not known when the gradients are recorded."""
 MAKING = 1e-3
-"""A part of the seconds that it takes to make for each operation: those of 4, so that a training which ends soon after
-has lost little, and a longer one gains most of what it can."""
+"""Seconds charged for each operation, a part of the 5 to 10 ms that it takes to make, so that a longer training gains
+most of what it can, and one which ends soon after has lost little."""
 MOST_OPERATIONS = 256
 """Of which machine code is made, in a second or two; where there are more the training would seem to stand still."""
 
@@ -43,6 +43,8 @@ class Gain:
                 saved += _saved(one)
             elif one.is_product and one.outputs:
                 multiplications += one.outputs[0].size * one.args[0].shape[-1]
+            elif one.name in ("addmm", "baddbmm"):  # a bias and a product
+                multiplications += one.outputs[0].size * one.args[1].shape[-1]
         return cls(saved, multiplications * MULTIPLICATION / threads)
 
     @classmethod

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from minidl_core.errors import ModelFileError
+from minidl_core.errors import ModelFileError, RequestError
 from minidl_core.persistence.strict_json import shown
 from minidl_core.seeding import generator
 from minidl_core.training.capture.random_state import random_state, set_random_state
@@ -41,6 +41,11 @@ class RandomNumbers:
     def state(self) -> State:
         states = random_state(self._device)
         of_numpy: Any = np.random.get_state(legacy=False)
+        if of_numpy["bit_generator"] != "MT19937":
+            raise RequestError(
+                f"NumPy's global generator is {of_numpy['bit_generator']}, which a training cannot seed; "
+                "np.random.set_bit_generator(np.random.MT19937()) sets the usual one"
+            )
         key = of_numpy["state"]["key"].tolist()
         rest = [of_numpy["state"]["pos"], of_numpy["has_gauss"], of_numpy["gauss"]]
         tensors = dict(zip(("torch", "cuda"), states, strict=False))

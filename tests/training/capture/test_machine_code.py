@@ -241,6 +241,25 @@ def test_where_it_cannot_be_made_the_calls_go_on(
         assert phase.program is not None
     said = "no machine code is made of a training step, which goes on as calls: RuntimeError: no target"
     assert caplog.messages == [said, said]  # of the gradients and of the update
+    resumed = CapturedStep(step.model, step.loss, step.update.optimizer, threads=1)
+    resumed.update.reach(step.update.stage)
+    assert resumed.update.stage == step.update.stage
+    assert caplog.messages == [said, said]  # it is not tried again
+
+
+@pytest.mark.usefixtures("compiled_soon")
+def test_where_it_gives_other_numbers_the_calls_go_on(
+    captured: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wrong(code: Any, x: Any) -> Any:
+        return code.fadd(x, x)
+
+    monkeypatch.setitem(FUNCTIONS, "tanh", wrong)
+    step: CapturedStep = captured("linear(2,7)-tanh-linear(7,2)", batch=13)
+    gradients = step.phases()[1]
+    assert gradients.obstacle is None
+    assert gradients.program is not None
+    assert "it gives other numbers than they do" in caplog.text
 
 
 class Scaled(Module):

@@ -20,7 +20,7 @@ from minidl_core.losses import MSE
 from minidl_core.nn import FlatParameters, Linear, Module, Sequential, saved
 from minidl_core.optim import SGD
 from minidl_core.training import fit
-from minidl_core.training.capture.phase import MANY_NUMBERS, disagreement
+from minidl_core.training.capture.agreement import MANY_NUMBERS, disagreement
 
 
 class Counting(Module):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +19,8 @@ from minidl_core.nn import FlatParameters, Linear, Module, Sequential, saved
 from minidl_core.optim import SGD, Optimizer
 from minidl_core.spec import build_model
 from minidl_core.training import fit
+from minidl_core.training.capture import phase
+from minidl_core.training.capture.program import Program
 
 
 class Noise(Module):
@@ -204,6 +208,36 @@ def test_an_attribute_of_an_optimizer_set_between_epochs_is_taken() -> None:
     assert_same(run(True), run(False))
 
 
+class Around(Optimizer):
+    """Steps with another, whose count and state are its own too; the rate is the other's alone."""
+
+    def __init__(self, inner: SGD) -> None:
+        self.inner = inner
+
+    def step(self, parameters: FlatParameters) -> None:
+        self.inner.step(parameters)
+
+    @property
+    def steps(self) -> int:
+        return self.inner.steps
+
+    @steps.setter
+    def steps(self, steps: int) -> None:
+        self.inner.steps = steps
+
+
+def test_a_rate_of_an_optimizer_within_another_set_between_epochs_is_taken() -> None:
+    def run(capture: bool) -> Any:
+        optimizer = Around(SGD(0.1))
+
+        def change(epoch: int, *_: Tensor) -> None:
+            optimizer.inner.lr = 0.1 / epoch
+
+        return trained(optimizer=optimizer, on_epoch=change, capture=capture)
+
+    assert_same(run(True), run(False))
+
+
 class Normalized(Module):
     """x less the mean of its batch, with a running mean kept in one of several ways."""
 
@@ -237,6 +271,36 @@ def test_what_a_layer_remembers_of_its_batches_is_kept_up(way: str, caplog: pyte
     assert_same(run(True), run(False))
     torch.testing.assert_close(seen[True], seen[False], rtol=1e-10, atol=1e-12)
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("capture", [True, False])
+def test_what_is_set_after_the_last_epoch_stays(capture: bool) -> None:
+    layer = Normalized("the last")
+
+    def change(*_: object) -> None:
+        layer.running = torch.full((4,), 7.0)
+
+    trained(layer, on_epoch=change, capture=capture)
+    assert layer.running.tolist() == [7] * 4
+
+
+def test_the_memory_of_a_training_is_let_go_of_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python would keep what holds itself until it looks for garbage, which it does by objects, and not by bytes."""
+    made: list[weakref.ref[Program]] = []
+
+    class Noted(Program):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(phase, "Program", Noted)
+    gc.disable()
+    try:
+        trained()
+        assert len(made) >= 2
+        assert [one() for one in made] == [None] * len(made)
+    finally:
+        gc.enable()
 
 
 class Scaled(Module):
