@@ -64,6 +64,35 @@ finally:
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
 
 
+def test_few_modules_are_imported_until_the_first_epoch_ends(tmp_path: Path) -> None:
+    """Start-up is the import of torch, and little beside it; what draws, reads tables or compiles comes when needed."""
+    program = """
+import sys
+import torch
+of_torch = set(sys.modules)
+from minidl_core.cli.main import run
+from minidl_core.training.capture.step import CapturedStep
+take = CapturedStep.run
+
+def noting(self, *arguments):
+    taken = take(self, *arguments)
+    print(*sorted(set(sys.modules) - of_torch), file=open("modules", "w"))
+    return taken
+
+CapturedStep.run = noting
+assert run(["train", "disk(n=100)", "--model", "linear(_,25)-relu-linear(25,_)", "--epochs", "1"]) == 0
+"""
+    environment = os.environ | {"MINIDL_LOAD_PLUGINS": ""}
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL
+    )
+    modules = (tmp_path / "modules").read_text().split()
+    ours = [name for name in modules if name.partition(".")[0] == "minidl_core"]
+    assert len(ours) <= 180
+    assert len(modules) - len(ours) <= 80
+    assert not {"llvmlite", "matplotlib", "pandas", "polars", "sklearn"} & set(modules)
+
+
 def test_a_reader_that_goes_away_is_no_error_of_ours():
     writer = subprocess.Popen(_command("show", "linear"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert writer.stdout is not None
