@@ -146,6 +146,8 @@ class CapturedStep:
 
     def close(self) -> None:
         """Let go of all memory, which else would stay until Python looks for garbage; no step is taken any more."""
+        if self._on_gpu:  # whose graphs may run yet, and read and write it
+            torch.cuda.synchronize(self.parameters.values.device)
         for phase in self.phases():
             vars(phase).clear()  # its methods are among its attributes, and hold it
         self._of_shape.clear()
